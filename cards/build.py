@@ -1,0 +1,355 @@
+"""One finding to one card, and the card that says that the check was not completed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cards.catalogue import Catalogue, Category, Label, Rule, Topic
+from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
+from cards.exposure import Basis, Exposure
+from cards.model import (
+    Action,
+    Card,
+    Coding,
+    Gap,
+    Hook,
+    Indicator,
+    MedicationFact,
+    State,
+    Suggestion,
+)
+from cards.problems import Problems
+from cards.table import table
+from cards.text import capital, day, escape, listed
+
+LONGEST_SUMMARY = 139
+LONGEST_DETAIL = 2_500
+INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes."""
+
+    text: str
+    drop: int = 0
+
+
+def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
+    """Return the paragraphs as one text of at most `longest` characters, leaving out the least important."""
+    kept = [item for item in paragraphs if item.text]
+    while len(text := "\n\n".join(item.text for item in kept)) > longest and any(item.drop for item in kept):
+        least = max(item.drop for item in kept)
+        last = max(index for index, item in enumerate(kept) if item.drop == least)
+        kept.pop(last)
+    return text[:longest]
+
+
+def build(finding: Finding, problems: Problems, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:
+    """Return the card of a finding."""
+    return _Builder(finding, problems, gaps, catalogue, ask).card()
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    finding: Finding
+    problems: Problems
+    gaps: Mapping[Gap, int]
+    catalogue: Catalogue
+    ask: Question
+
+    def card(self) -> Card:
+        drafts = [fact for item in self.finding.exposures for fact in item.drafts]
+        return Card(
+            key=self.finding.rule,
+            indicator=self.finding.indicator,
+            summary=self._summary()[:LONGEST_SUMMARY],
+            detail=fit(list(self._paragraphs())),
+            source_label=self.label.name,
+            source_url=self.label.url,
+            topic=topic(self.catalogue, self.rule.topic),
+            suggestions=tuple(self._deletes()),
+            override_reasons=reasons(self.catalogue, self.rule.override_reasons),
+            drafts=tuple(sorted({fact.ref for fact in drafts})),
+        )
+
+    @property
+    def rule(self) -> Rule:
+        return self.catalogue.rules[self.finding.rule]
+
+    @property
+    def lead(self) -> Pair:
+        """Return the pair that the summary names: the loudest."""
+        return self.finding.pairs[0]
+
+    @property
+    def label(self) -> Label:
+        return self.catalogue.jurisdictions[self.ask.jurisdiction].labels[self.lead.subject.ingredient]
+
+    @property
+    def lines(self) -> Mapping[str, str]:
+        return self.catalogue.wording.lines
+
+    def _name(self, exposure: Exposure) -> str:
+        return self.catalogue.ingredients[exposure.ingredient].name
+
+    def _like_lead(self) -> list[Pair]:
+        """Return the pairs of the lead's relation, the lead first: the others are only in the table."""
+        return [pair for pair in self.finding.pairs if pair.relation is self.lead.relation]
+
+    # The summary.
+
+    def _summary(self) -> str:
+        more = len(self._like_lead()) - 1
+        said = self.catalogue.wording.summary["more"].format(count=more) if more else ""
+        if self.lead.relation is Relation.RECENT:
+            return self._recent_summary(said)
+        if self.lead.relation is Relation.SEQUENTIAL:
+            return self._sequential("summary", more=said)
+        clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
+        key = "not-named" if self.lead.coverage is Coverage.NOT_NAMED else "overlap"
+        partner = self._name(self.lead.partner)
+        return self.catalogue.wording.summary[key].format(
+            subject=capital(self._name(self.lead.subject)),
+            partner=partner,
+            partner_plain=partner,
+            more=said,
+            short=self.label.short,
+            verb=clause.verb or self.label.verb,
+            advice=self.label.advice,
+            partners_word=clause.partners_word,
+        )
+
+    def _recent_summary(self, more: str) -> str:
+        ordered, ended = _ordered_first(self.lead)
+        deciding = ended.deciding
+        dated = deciding.stop_dated and (deciding.stop or deciding.last)
+        return self.catalogue.wording.summary["recent" if dated else "recent-undated"].format(
+            ordered=capital(self._name(ordered)),
+            ended=self._name(ended),
+            more=more,
+            date=day(deciding.stop or deciding.last),
+        )
+
+    def _sequential(self, part: str, **extra: str) -> str:
+        first = self.lead.subject if self.lead.first == self.lead.subject.ingredient else self.lead.partner
+        second = self.lead.partner if first is self.lead.subject else self.lead.subject
+        end, start = self.lead.handover or (None, None)
+        texts = self.catalogue.wording.summary if part == "summary" else self.lines
+        return texts["sequential"].format(
+            first=self._name(first), second=self._name(second), end=day(end), start=day(start), **extra
+        )
+
+    # The detail, most important first.
+
+    def _paragraphs(self) -> Iterator[Paragraph]:
+        yield Paragraph(self._opening())
+        yield Paragraph(table(self.finding.exposures, self.catalogue, self.ask.on))
+        yield from self._infection()
+        yield from self._cautions()
+        yield Paragraph(self._why())
+        yield Paragraph(self._indication())
+        yield from self._remarks()
+        yield from self._partner_labels()
+        if self.finding.loud:
+            yield Paragraph(self.lines["proceed"], drop=1)
+        yield from self._doubts()
+        yield from self._conventions()
+        yield Paragraph(self._footer())
+
+    def _opening(self) -> str:
+        pairs = listed([f"{self._name(pair.subject)} + {self._name(pair.partner)}" for pair in self._like_lead()[:4]])
+        common = {"pairs": capital(pairs), "label": self.label.name, "section": self.label.section}
+        clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
+        strength = clause.strength or self.label.strength
+        if self.lead.relation is Relation.SEQUENTIAL:
+            return self._sequential("lines", pairs=common["pairs"])
+        if self.lead.relation is Relation.RECENT:
+            return self.lines["recent"].format(**common, strength=strength, washout=self._washouts())
+        named = self.lead.coverage is not Coverage.NOT_NAMED
+        return self.lines["overlap" if named else "overlap-not-named"].format(
+            **common,
+            strength=strength,
+            advice=self.label.advice,
+            partners_word=clause.partners_word,
+            partner=self._name(self.lead.partner),
+            warning=self.label.warning,
+            action=self.lines["action-keep-one" if self._removable() else "action-existing"],
+        )
+
+    def _washouts(self) -> str:
+        ended = [_ordered_first(pair)[1] for pair in self._like_lead()[:3]]
+        return listed([f"{self._name(item)} counted until {day(item.deciding.until)}" for item in ended])
+
+    def _infection(self) -> Iterator[Paragraph]:
+        if not self.problems.infections:
+            return
+        found = {item.group: item.dated for item in self.problems.infections}
+        names = listed([self.catalogue.conditions[group].name for group in found])
+        undated = "" if all(found.values()) else self.lines["undated"]
+        yield Paragraph(self.lines["infection"].format(infection=names, undated=undated))
+
+    def _cautions(self) -> Iterator[Paragraph]:
+        """What must not be overlooked: replaced orders, no abrupt stop, gaps of the record."""
+        for pair in self.finding.pairs:
+            _, other = _ordered_first(pair)
+            if any(item.basis is Basis.REPLACED for item in other.contributions):
+                yield Paragraph(self.lines["replaced"].format(partner=capital(self._name(other))))
+            if self._protected(pair.partner):
+                yield Paragraph(self.lines["no-abrupt-stop"].format(partner=self._name(pair.partner)))
+            if pair.quiet:
+                yield Paragraph(self.lines["quiet"].format(partner=capital(self._name(pair.partner))))
+        if told := gap_texts(self.gaps, self.catalogue, medications_only=True):
+            yield Paragraph(self.lines["gaps"].format(reasons=listed(told)))
+
+    def _why(self) -> str:
+        sentence = self.label.sentence(self.lead.indication)
+        secondary = self.lines["secondary"] if sentence.verification != "primary" else ""
+        why = self.lines["why"].format(
+            sentence=sentence.text,
+            label=self.label.name,
+            section=self.label.section,
+            revision=self.label.revision,
+            secondary=secondary,
+        )
+        return " ".join((why, *self._coverages()))
+
+    def _coverages(self) -> Iterator[str]:
+        for pair in self.finding.pairs[:4]:
+            clause = self.rule.clause(self.ask.jurisdiction, pair.indication)
+            yield self.lines[pair.coverage.value].format(
+                partner=capital(self._name(pair.partner)),
+                partners_word=clause.partners_word if pair.coverage is Coverage.COVERED else self.rule.partners_word,
+            )
+
+    def _indication(self) -> str:
+        group = self.lead.indication
+        if group is None:
+            return self.lines["indication-none" if self.problems.supplied else "indication-not-supplied"]
+        name = self.catalogue.conditions[group].name
+        if self.lead.by_order:
+            return self.lines["indication-order"].format(indication=name)
+        others = [self.catalogue.conditions[item].name for item in self.problems.indications if item != group]
+        return self.lines["indication-record"].format(
+            indication=name,
+            provisional=self.lines["provisional"] if provisional(self.problems, group) else "",
+            others=self.lines["others"].format(others=listed(others)) if others else "",
+        )
+
+    def _remarks(self) -> Iterator[Paragraph]:
+        partners = {pair.partner.ingredient for pair in self.finding.pairs}
+        for remark in self.rule.remarks:
+            classes = {self.catalogue.ingredients[key].class_id for key in partners}
+            if partners & set(remark.ingredients) or classes & set(remark.classes):
+                yield Paragraph(remark.text)
+
+    def _partner_labels(self) -> Iterator[Paragraph]:
+        """What the other label says, or plainly that the statement stands on one side only."""
+        for partner in dict.fromkeys(pair.partner.ingredient for pair in self.finding.pairs[:3]):
+            known = self.catalogue.wording.partner_label(partner)
+            name = self.catalogue.ingredients[partner].name
+            key = "partner-label" if known else "partner-label-none"
+            yield Paragraph(self.lines[key].format(partner=name, text=known.text if known else ""), drop=2)
+
+    def _doubts(self) -> Iterator[Paragraph]:
+        facts = {item.fact.ref: (each, item.fact) for each in self.finding.exposures for item in each.contributions}
+        for exposure, fact in facts.values():
+            if fact.disagreement:
+                named = self.catalogue.ingredients[fact.disagreement].name
+                text = self.lines["disagreement"].format(ingredient=self._name(exposure), named=named)
+                yield Paragraph(text, drop=1)
+            for doubt in fact.doubts[:1]:
+                text = self.lines["doubt"].format(ingredient=self._name(exposure), doubt=escape(doubt, 120))
+                yield Paragraph(text, drop=1)
+
+    def _conventions(self) -> Iterator[Paragraph]:
+        for exposure in self.finding.exposures:
+            item = exposure.deciding
+            if item.basis in {Basis.DRAFT, Basis.ACTIVE, Basis.REPLACED} or exposure.state is State.PAST:
+                continue
+            recent = exposure.state is State.RECENT
+            if item.window.washout_convention if recent else item.window.dosing_convention:
+                days = item.window.washout if recent else item.window.dosing
+                yield Paragraph(self.lines["convention"].format(ingredient=self._name(exposure), days=days), drop=3)
+
+    def _footer(self) -> str:
+        parts = [self.lines["scope"], self.lines["version"].format(version=self.catalogue.version)]
+        if not self.rule.approval.holds(self.ask.on):
+            parts.append(self.lines["not-approved"])
+        if self.finding.lowered:
+            parts.append(self.lines["lowered"].format(indicator=self.finding.indicator.value))
+        return " ".join(parts)
+
+    # The suggestions.
+
+    def _deletes(self) -> Iterator[Suggestion]:
+        if not self.finding.loud:
+            return
+        for exposure, fact in self._removable():
+            label = self.catalogue.wording.suggestions["delete"].format(ingredient=self._name(exposure))
+            action = Action("delete", label, resource_id=fact.ref)
+            yield Suggestion(f"delete {fact.ref}", label, (action,))
+
+    def _removable(self) -> list[tuple[Exposure, MedicationFact]]:
+        """Return the drafts that can be taken back: new ones, of pairs that overlap."""
+        pairs = [pair for pair in self.finding.pairs if pair.relation is Relation.OVERLAP and not pair.quiet]
+        exposures = {item.ingredient: item for pair in pairs for item in pair.exposures}.values()
+        return [
+            (item, fact)
+            for item in exposures
+            if item.established is not State.CURRENT and not self._protected(item)
+            for fact in item.drafts
+            if fact.id and fact.status in {"draft", None}
+        ]
+
+    def _protected(self, exposure: Exposure) -> bool:
+        """Say whether a medicine may keep a transplant alive and must not be removed with one click."""
+        category = self.catalogue.drug_class(exposure.ingredient).category
+        return category is Category.IMMUNOSUPPRESSANT and self.problems.transplant
+
+
+def incomplete(
+    gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question, drafts: Sequence[MedicationFact], *, subject: bool
+) -> Card:
+    """Return the card that says that the check was not completed; `subject` says that a subject drug is drafted."""
+    wording = catalogue.wording
+    reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
+    parts = (wording.lines["scope"], wording.lines["version"].format(version=catalogue.version))
+    text = wording.lines["incomplete"].format(reasons=reasons_told)
+    loud = subject and ask.hook is not Hook.PATIENT_VIEW
+    return Card(
+        key=INCOMPLETE,
+        indicator=Indicator.WARNING if loud else Indicator.INFO,
+        summary=wording.summary["incomplete"],
+        detail=fit([Paragraph(text), Paragraph(" ".join(parts))]),
+        source_label=wording.incomplete.source,
+        source_url=None,
+        topic=topic(catalogue, wording.incomplete.topic),
+        override_reasons=reasons(catalogue, wording.incomplete.override_reasons),
+        drafts=tuple(sorted(fact.ref for fact in drafts)),
+    )
+
+
+def gap_texts(gaps: Mapping[Gap, int], catalogue: Catalogue, *, medications_only: bool = False) -> list[str]:
+    """Return what is missing from the record, in words."""
+    return [
+        catalogue.wording.gaps[gap].format(count=count)
+        for gap, count in sorted(gaps.items(), key=lambda item: list(Gap).index(item[0]))
+        if count and not (medications_only and gap.value.startswith("condition"))
+    ]
+
+
+def topic(catalogue: Catalogue, item: Topic) -> Coding:
+    """Return a static topic as a Coding."""
+    return Coding(catalogue.wording.topic_system, item.code, item.display)
+
+
+def reasons(catalogue: Catalogue, keys: Sequence[str]) -> tuple[Coding, ...]:
+    """Return override reasons as Codings."""
+    return tuple(Coding(catalogue.override_system, key, catalogue.override_reasons[key].display) for key in keys)
+
+
+def _ordered_first(pair: Pair) -> tuple[Exposure, Exposure]:
+    """Return the ordered side of a pair and the other one."""
+    if pair.subject.state is State.ORDERED:
+        return pair.subject, pair.partner
+    return pair.partner, pair.subject

@@ -1,0 +1,492 @@
+"""The knowledge: its schema, and the loader that refuses anything doubtful.
+
+A `Catalogue` that exists is valid: every code belongs to one ingredient, every reference leads somewhere, every
+citation carries its verification state. A folder that is not valid raises one `KnowledgeError` with all its problems.
+"""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from cards.model import Code, Gap, System
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+CodeValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-]+$", max_length=24)]
+Days = Annotated[int, Field(ge=0, le=3650)]
+TopicCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,100}$")]
+CodeLists = Mapping[System, tuple[CodeValue, ...]]
+
+GENERIC = "generic"
+
+
+class Strict(BaseModel):
+    """A part of the knowledge: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Verification(StrEnum):
+    """How far a statement was checked against its source."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    SOURCE_TEXT = "source-text"
+    UNVERIFIED = "unverified"
+
+
+class Approval(Strict):
+    """Who of the site approved a piece of content; all three are needed before a card stops saying otherwise."""
+
+    role: Text | None = None
+    date: datetime.date | None = None
+    next_review: datetime.date | None = None
+
+    def holds(self, on: datetime.date) -> bool:
+        """Say whether the content is approved on this day and its review is not overdue."""
+        return bool(self.role and self.date and self.next_review and self.date <= on <= self.next_review)
+
+
+class Source(Strict):
+    """A place where a fact was read."""
+
+    id: Slug
+    citation: Text
+    url: Text | None = None
+    seen: Text | None = None
+
+
+class Terminology(Strict):
+    """The release of a code system that the codes were taken from."""
+
+    system: System
+    release: Text
+    source: Text
+
+
+class Manifest(Strict):
+    """`knowledge.yaml`: what this knowledge is and who approved it."""
+
+    id: Slug
+    title: Text
+    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$")]
+    released: datetime.date
+    jurisdictions: tuple[Slug, ...]
+    terminologies: tuple[Terminology, ...]
+    approval: Approval = Approval()
+
+
+class Category(StrEnum):
+    """The broad kind of a class."""
+
+    BIOLOGIC = "biologic"
+    JAK_INHIBITOR = "jak-inhibitor"
+    IMMUNOSUPPRESSANT = "immunosuppressant"
+    OTHER = "other"
+
+
+class DefaultWindows(Strict):
+    """Dosing and washout window of a class, in days: a convention, and said to be one."""
+
+    dosing: Days
+    washout: Days
+
+
+class DrugClass(Strict):
+    """A set of ingredients that a rule can name."""
+
+    name: Text
+    category: Category
+    daily: bool = False
+    windows: DefaultWindows
+
+
+class Window(Strict):
+    """One sourced window, in days."""
+
+    days: Days
+    basis: Literal["sourced", "convention"]
+    source: Text
+    verification: Verification
+
+
+class Windows(Strict):
+    """The windows of one ingredient; what is absent falls back to the class."""
+
+    dosing: Window | None = None
+    washout: Window | None = None
+
+
+class Regimen(Strict):
+    """A regimen that shortens the dosing window where product, route or dosing interval states it."""
+
+    dosing: Days
+    codes: CodeLists = Field(default_factory=dict)
+    brands: tuple[Text, ...] = ()
+    route: Literal["subcutaneous"] | None = None
+    interval_days: Days | None = None
+    source: Text
+    verification: Verification
+
+
+class Use(Strict):
+    """How well it is known that an ingredient is used for an indication."""
+
+    state: Verification
+    source: Slug | None = None
+
+
+class Ingredient(Strict):
+    """One substance: its names, codes, windows and uses. Biosimilars are one ingredient."""
+
+    name: Text
+    class_id: Slug = Field(alias="class")
+    names: tuple[Text, ...] = Field(min_length=1)
+    brands: tuple[Text, ...] = ()
+    non_systemic_brands: tuple[Text, ...] = ()
+    systemic: bool = True
+    codes: CodeLists = Field(default_factory=dict)
+    non_systemic_codes: CodeLists = Field(default_factory=dict)
+    windows: Windows = Windows()
+    regimens: Mapping[Slug, Regimen] = Field(default_factory=dict)
+    used_for: Mapping[Slug, Verification | Use] = Field(default_factory=dict)
+    note: Text | None = None
+
+    def uses(self) -> frozenset[str]:
+        """Return the indications that the ingredient is used for, whatever their verification state."""
+        return frozenset(self.used_for)
+
+
+class Recognition(Strict):
+    """Words and codes that say where a medicine goes, or that a name is not the ordered one."""
+
+    other_drug_after: tuple[Text, ...]
+    non_systemic_words: tuple[Text, ...]
+    non_systemic_routes: CodeLists
+    non_systemic_forms: CodeLists
+    subcutaneous_routes: CodeLists
+    subcutaneous_words: tuple[Text, ...]
+
+
+class IngredientsFile(Strict):
+    """`ingredients.yaml`."""
+
+    recognition: Recognition
+    classes: Mapping[Slug, DrugClass]
+    ingredients: Mapping[Slug, Ingredient]
+    sources: tuple[Source, ...] = ()
+
+
+class Role(StrEnum):
+    """What a condition group is for."""
+
+    INDICATION = "indication"
+    INFECTION = "infection"
+    RISK = "risk"
+    STATUS = "status"
+
+
+class ConditionGroup(Strict):
+    """A set of problem codes; `history` codes are recognised and never counted."""
+
+    name: Text
+    role: Role
+    acute: bool = False
+    codes: CodeLists = Field(default_factory=dict)
+    prefixes: CodeLists = Field(default_factory=dict)
+    except_: CodeLists = Field(default_factory=dict, alias="except")
+    history: CodeLists = Field(default_factory=dict)
+    verification: Verification
+    sources: tuple[Text, ...] = ()
+    note: Text | None = None
+
+
+class ConditionsFile(Strict):
+    """`conditions.yaml`."""
+
+    groups: Mapping[Slug, ConditionGroup]
+
+
+class Sentence(Strict):
+    """The label's statement on combinations for one indication, in its own words as far as they were seen."""
+
+    text: Text
+    verification: Verification
+
+
+class Label(Strict):
+    """The product information of one subject ingredient that a jurisdiction cites."""
+
+    name: Text
+    short: Text
+    section: Text
+    strength: Text
+    verb: Text
+    advice: Text
+    url: Text
+    revision: Text
+    warning: Text
+    verification: Verification
+    sentences: Mapping[Slug, Sentence]
+
+    def sentence(self, indication: str | None) -> Sentence:
+        """Return the sentence of an indication, or the generic one where the label has none of its own."""
+        return self.sentences.get(indication or GENERIC) or self.sentences[GENERIC]
+
+
+class Clause(Strict):
+    """How the sentence of one indication speaks of a rule's partners.
+
+    `names` are ingredients that it names, `covers_*` say which others its own words reach; a partner that is neither
+    still fires and the card says that it is not named. `verb` and `strength` replace those of the label.
+    """
+
+    partners_word: Text
+    names: tuple[Slug, ...] = ()
+    covers_uses: tuple[Slug, ...] = ()
+    covers_classes: tuple[Slug, ...] = ()
+    covers_all: bool = False
+    verb: Text | None = None
+    strength: Text | None = None
+
+
+class Jurisdiction(Strict):
+    """A country or region, and the label of each subject ingredient there."""
+
+    name: Text
+    labels: Mapping[Slug, Label]
+
+
+class Remark(Strict):
+    """A sentence that a card adds for certain partner ingredients or classes."""
+
+    ingredients: tuple[Slug, ...] = ()
+    classes: tuple[Slug, ...] = ()
+    text: Text
+    verification: Verification
+
+
+class Members(Strict):
+    """A set of ingredients, by class and by name; `except_` takes some out again."""
+
+    classes: tuple[Slug, ...] = ()
+    ingredients: tuple[Slug, ...] = ()
+    except_: tuple[Slug, ...] = Field(default=(), alias="except")
+
+
+class Topic(Strict):
+    """The static code that clients remember an acknowledgement against."""
+
+    code: TopicCode
+    display: Text
+
+
+class Rule(Strict):
+    """A rule: subject ingredients, partner ingredients, and the clause for each jurisdiction and indication.
+
+    `only_if` holds partners that fire only where the deciding indication is the given one. `quiet` holds partners
+    that are `info` unless one of the given indications decides or none is known.
+    """
+
+    title: Text
+    topic: Topic
+    subject: Members
+    partner: Members
+    partners_word: Text
+    only_if: Mapping[Slug, Members] = Field(default_factory=dict)
+    quiet: Members = Members()
+    loud_for: tuple[Slug, ...] = ()
+    override_reasons: tuple[Slug, ...] = Field(min_length=1)
+    remarks: tuple[Remark, ...] = ()
+    evidence: tuple[Slug, ...] = ()
+    clauses: Mapping[Slug, Mapping[Slug, Clause]]
+    approval: Approval = Approval()
+
+    def clause(self, jurisdiction: str, indication: str | None) -> Clause:
+        """Return the clause of an indication, or the generic one where the jurisdiction has none of its own."""
+        clauses = self.clauses[jurisdiction]
+        return clauses.get(indication or GENERIC) or clauses[GENERIC]
+
+
+class RulesFile(Strict):
+    """`rules.yaml`."""
+
+    indication_order: tuple[Slug, ...]
+    jurisdictions: Mapping[Slug, Jurisdiction]
+    rules: Mapping[Slug, Rule]
+
+
+class OverrideReason(Strict):
+    """One reason that a clinician can give for going on."""
+
+    display: Text
+
+
+class OverrideReasonsFile(Strict):
+    """`override_reasons.yaml`."""
+
+    system: Text
+    reasons: Mapping[Slug, OverrideReason]
+
+
+class Proportion(Strict):
+    """A count and its denominator."""
+
+    what: Text
+    events: Annotated[int, Field(ge=0)]
+    of: Annotated[int, Field(gt=0)]
+
+
+class EvidenceEntry(Strict):
+    """One source of evidence with what it says and how far that was checked."""
+
+    citation: Text
+    doi: Text | None = None
+    pmid: Text | None = None
+    url: Text | None = None
+    population: Text | None = None
+    n: int | None = None
+    design: Text | None = None
+    figures: tuple[Proportion, ...] = ()
+    finding: Text
+    certainty: Literal["high", "moderate", "low", "very low", "not rated"]
+    verification: Verification
+    line: Text | None = None
+    note: Text | None = None
+    approval: Approval = Approval()
+
+
+class Verdict(StrEnum):
+    """What the check of a statement of the source text found."""
+
+    CONFIRMED = "confirmed"
+    INCOMPLETE = "incomplete"
+    OVERSTATED = "overstated"
+    UNVERIFIED = "unverified"
+    WRONG = "wrong"
+
+
+class SourceStatement(Strict):
+    """One statement of the clinical question-and-answer text that the rules grew from, and its verdict."""
+
+    statement: Text
+    verdict: Verdict
+    reason: Text
+    printed: Text | None = None
+    evidence: tuple[Slug, ...] = ()
+
+
+class EvidenceFile(Strict):
+    """`evidence.yaml`."""
+
+    evidence: Mapping[Slug, EvidenceEntry]
+    statements: Mapping[Slug, SourceStatement] = Field(default_factory=dict)
+
+
+class PartnerLabel(Strict):
+    """What the label of a partner says on the combination, or that nothing verified was found."""
+
+    ingredients: tuple[Slug, ...]
+    text: Text
+    verification: Verification
+
+
+class IncompleteWording(Strict):
+    """The identity of the card that says that the check was not completed."""
+
+    topic: Topic
+    source: Text
+    override_reasons: tuple[Slug, ...]
+
+
+class Wording(Strict):
+    """`wording.yaml`: the sentences of a card, as format strings."""
+
+    topic_system: Text
+    summary: Mapping[Slug, str]
+    states: Mapping[Slug, Text]
+    dates: Mapping[Slug, Text]
+    lines: Mapping[Slug, str]
+    gaps: Mapping[Gap, Text]
+    suggestions: Mapping[Slug, Text]
+    incomplete: IncompleteWording
+    partner_labels: tuple[PartnerLabel, ...]
+
+    def partner_label(self, ingredient: str) -> PartnerLabel | None:
+        """Return what was verified of a partner's own label."""
+        return next((item for item in self.partner_labels if ingredient in item.ingredients), None)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The whole knowledge of one version.
+
+    `sha256` is the digest of the files' bytes in the order of their names; it changes with any change of content.
+    """
+
+    manifest: Manifest
+    recognition: Recognition
+    classes: Mapping[str, DrugClass]
+    ingredients: Mapping[str, Ingredient]
+    conditions: Mapping[str, ConditionGroup]
+    indication_order: tuple[str, ...]
+    jurisdictions: Mapping[str, Jurisdiction]
+    rules: Mapping[str, Rule]
+    evidence: Mapping[str, EvidenceEntry]
+    statements: Mapping[str, SourceStatement]
+    wording: Wording
+    override_system: str
+    override_reasons: Mapping[str, OverrideReason]
+    sources: tuple[Source, ...]
+    sha256: str
+
+    @property
+    def version(self) -> str:
+        """Return the semantic version of the knowledge."""
+        return self.manifest.version
+
+    def drug_class(self, ingredient: str) -> DrugClass:
+        """Return the class of an ingredient."""
+        return self.classes[self.ingredients[ingredient].class_id]
+
+    def members(self, members: Members) -> frozenset[str]:
+        """Return the ingredients of a set that can act systemically."""
+        return frozenset(
+            key
+            for key, item in self.ingredients.items()
+            if item.systemic
+            and (item.class_id in members.classes or key in members.ingredients)
+            and key not in members.except_
+        )
+
+    @cached_property
+    def roles(self) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+        """Return subjects and partners of each rule; conditional partners are included."""
+        return {key: (self.members(rule.subject), self._partners(rule)) for key, rule in self.rules.items()}
+
+    def _partners(self, rule: Rule) -> frozenset[str]:
+        conditional = [self.members(members) for members in rule.only_if.values()]
+        return self.members(rule.partner).union(*conditional) - self.members(rule.subject)
+
+    def in_scope(self, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Return every ingredient that is a member of an enabled rule."""
+        enabled = (sides for key, sides in self.roles.items() if key not in disabled)
+        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
+
+    @cached_property
+    def of_interest(self) -> frozenset[str]:
+        """Return every ingredient that is a member of any rule."""
+        return self.in_scope()
+
+
+def codes_of(lists: CodeLists) -> Iterator[Code]:
+    """Yield the codes of a knowledge code list."""
+    for system, values in lists.items():
+        for value in values:
+            yield Code(system, value)
+

@@ -1,0 +1,288 @@
+"""Exposures and problems to findings: which label clause is met, by which pairs, and how loud."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from cards.catalogue import Catalogue, Clause, Rule
+from cards.exposure import Basis, Contribution, Exposure, Exposures
+from cards.model import INDICATORS, LOUD, Hook, Indicator, Kind, MedicationFact, Origin, State
+from cards.problems import Problem, Problems, stated_indications
+
+ATOPIC_DERMATITIS = "atopic-dermatitis"
+_REPORTED = frozenset({State.ORDERED, State.CURRENT, State.RECENT})
+
+
+class Relation(StrEnum):
+    """How the two exposures of a pair stand to each other in time."""
+
+    OVERLAP = "overlap"
+    RECENT = "recent"
+    SEQUENTIAL = "sequential"
+
+
+class Coverage(StrEnum):
+    """How the deciding sentence speaks of the partner."""
+
+    NAMED = "named"
+    COVERED = "covered"
+    NOT_NAMED = "not-named"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One subject and one partner whose combination a rule speaks of.
+
+    `indication` decided the sentence (None: unknown). `quiet` is a partner that is `info` by the rule. `handover` is
+    the end of the first and the start of the second where the record plans them one after the other.
+    """
+
+    subject: Exposure
+    partner: Exposure
+    relation: Relation
+    coverage: Coverage
+    indication: str | None
+    by_order: bool
+    indicator: Indicator
+    quiet: bool = False
+    first: str | None = None
+    handover: tuple[date, date] | None = None
+
+    @property
+    def exposures(self) -> tuple[Exposure, Exposure]:
+        """Return both sides, the subject first."""
+        return self.subject, self.partner
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that is met; `pairs` are loudest first. `lowered` says that the site's ceiling took effect."""
+
+    rule: str
+    indicator: Indicator
+    pairs: tuple[Pair, ...]
+    lowered: bool = False
+
+    @property
+    def loud(self) -> bool:
+        """Say whether the finding is a warning or critical."""
+        return self.indicator in LOUD
+
+    @property
+    def exposures(self) -> tuple[Exposure, ...]:
+        """Return the exposures of all pairs, each ingredient once."""
+        return tuple({item.ingredient: item for pair in self.pairs for item in pair.exposures}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a site changed: rules switched off, and the highest indicator it wants per rule."""
+
+    disabled: frozenset[str] = frozenset()
+    ceilings: tuple[tuple[str, Indicator], ...] = ()
+
+    def ceiling(self, rule: str) -> Indicator:
+        """Return the highest indicator that the site allows for a rule."""
+        return dict(self.ceilings).get(rule, Indicator.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the day, the hook, what was selected, the jurisdiction and the site's policy.
+
+    `selections` holds the `Type/id` of the selected drafts; None means that every draft is selected.
+    """
+
+    on: date
+    hook: Hook
+    jurisdiction: str = "us"
+    selections: frozenset[str] | None = None
+    policy: Policy = Policy()
+
+
+def findings(found: Exposures, problems: Problems, catalogue: Catalogue, question: Question) -> tuple[Finding, ...]:
+    """Return the rules that are met, critical first, else in the order of the knowledge."""
+    detector = _Detector(found, problems, catalogue, question)
+    met = [
+        finding
+        for key, rule in catalogue.rules.items()
+        if key not in question.policy.disabled
+        if (finding := detector.finding(key, rule))
+    ]
+    return tuple(sorted(met, key=lambda item: -INDICATORS.index(item.indicator)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Detector:
+    found: Exposures
+    problems: Problems
+    catalogue: Catalogue
+    question: Question
+
+    def finding(self, key: str, rule: Rule) -> Finding | None:
+        pairs = sorted(self._pairs(key, rule), key=self._pair_order)
+        if not pairs:
+            return None
+        indicator = max((pair.indicator for pair in pairs), key=INDICATORS.index)
+        allowed = min(indicator, self.question.policy.ceiling(key), key=INDICATORS.index)
+        return Finding(key, allowed, tuple(pairs), lowered=allowed is not indicator)
+
+    def _pair_order(self, pair: Pair) -> tuple[int, int]:
+        return -INDICATORS.index(pair.indicator), list(self.found.by_ingredient).index(pair.partner.ingredient)
+
+    def _pairs(self, key: str, rule: Rule) -> Iterator[Pair]:
+        subjects, partners = self.catalogue.roles[key]
+        for subject in self._exposed(subjects):
+            for partner in self._exposed(partners):
+                pair = self._pair(rule, subject, partner)
+                if pair:
+                    yield pair
+
+    def _exposed(self, members: Iterable[str]) -> list[Exposure]:
+        known = self.found.by_ingredient
+        return [known[key] for key in known if key in members and known[key].state in _REPORTED]
+
+    def _pair(self, rule: Rule, subject: Exposure, partner: Exposure) -> Pair | None:
+        relation = self._relation(subject, partner)
+        if relation is None or not _two_resources(subject, partner):
+            return None
+        indication, by_order = self._indication(rule, partner.ingredient)
+        if not self._fires(rule, partner.ingredient, indication):
+            return None
+        clause = rule.clause(self.question.jurisdiction, indication)
+        sequence = _sequence(subject, partner) if relation is Relation.OVERLAP else None
+        pair = Pair(
+            subject,
+            partner,
+            Relation.SEQUENTIAL if sequence else relation,
+            self._coverage(clause, partner.ingredient),
+            indication,
+            by_order,
+            Indicator.INFO,
+            quiet=self._quiet(rule, partner.ingredient, indication),
+            first=sequence[0] if sequence else None,
+            handover=sequence[1] if sequence else None,
+        )
+        return replace(pair, indicator=self._indicator(pair))
+
+    def _relation(self, subject: Exposure, partner: Exposure) -> Relation | None:
+        states = {subject.state, partner.state}
+        if self.question.hook is Hook.PATIENT_VIEW:
+            return Relation.OVERLAP if states == {State.CURRENT} else None
+        if not (self._asked(subject) or self._asked(partner)):
+            return None
+        if State.RECENT not in states:
+            return Relation.OVERLAP
+        ordered = subject if subject.state is State.ORDERED else partner
+        return None if ordered.established is State.CURRENT else Relation.RECENT
+
+    def _asked(self, exposure: Exposure) -> bool:
+        """Say whether a draft of this exposure is what the hook was called for."""
+        if self.question.hook is Hook.ORDER_SIGN or self.question.selections is None:
+            return bool(exposure.drafts)
+        return any(fact.ref in self.question.selections for fact in exposure.drafts)
+
+    def _indication(self, rule: Rule, partner: str) -> tuple[str | None, bool]:
+        """Return the indication whose sentence decides for a partner, and whether the order states it."""
+        stated = self._stated(rule)
+        if stated:
+            return self._first_naming(rule, partner, stated), True
+        candidates = list(self.problems.indications)
+        if self._conditional(rule, partner) and candidates != [ATOPIC_DERMATITIS]:
+            candidates = [item for item in candidates if item != ATOPIC_DERMATITIS]
+        known = [item for item in candidates if item in self.catalogue.indication_order]
+        return (self._first_naming(rule, partner, known), False) if known else (None, False)
+
+    def _stated(self, rule: Rule) -> tuple[str, ...]:
+        orders = subject_orders(self.found, self.catalogue.members(rule.subject))
+        return stated_indications(orders, self.problems, self.catalogue)
+
+    def _first_naming(self, rule: Rule, partner: str, candidates: Sequence[str]) -> str:
+        naming = (
+            item
+            for item in candidates
+            if self._coverage(rule.clause(self.question.jurisdiction, item), partner) is not Coverage.NOT_NAMED
+        )
+        return next(naming, candidates[0])
+
+    def _coverage(self, clause: Clause, partner: str) -> Coverage:
+        item = self.catalogue.ingredients[partner]
+        if partner in clause.names:
+            return Coverage.NAMED
+        covered = clause.covers_all or item.class_id in clause.covers_classes
+        return Coverage.COVERED if covered or item.uses() & set(clause.covers_uses) else Coverage.NOT_NAMED
+
+    def _conditional(self, rule: Rule, partner: str) -> bool:
+        return any(partner in self.catalogue.members(members) for members in rule.only_if.values())
+
+    def _fires(self, rule: Rule, partner: str, indication: str | None) -> bool:
+        """Say whether a partner fires; a conditional one needs a sentence of its indication in the jurisdiction."""
+        if not self._conditional(rule, partner):
+            return True
+        members = rule.only_if.get(indication or "")
+        own_sentence = (indication or "") in rule.clauses[self.question.jurisdiction]
+        return bool(own_sentence and members and partner in self.catalogue.members(members))
+
+    def _quiet(self, rule: Rule, partner: str, indication: str | None) -> bool:
+        loud = indication is None or indication in rule.loud_for
+        return partner in self.catalogue.members(rule.quiet) and not loud
+
+    def _indicator(self, pair: Pair) -> Indicator:
+        """Return the indicator: one step up with an active serious infection, never critical in patient-view."""
+        calm = pair.quiet or pair.relation is not Relation.OVERLAP or self.question.hook is Hook.PATIENT_VIEW
+        step = (0 if calm else 1) + bool(self.problems.infections)
+        return INDICATORS[step]
+
+
+def _two_resources(subject: Exposure, partner: Exposure) -> bool:
+    """Say whether the two exposures do not come from one and the same resource."""
+    ours = {item.fact.ref for item in subject.contributions if item.state in _REPORTED}
+    theirs = {item.fact.ref for item in partner.contributions if item.state in _REPORTED}
+    return len(ours | theirs) > 1
+
+
+def _sequence(one: Exposure, other: Exposure) -> tuple[str, tuple[date, date]] | None:
+    """Return the ingredient that ends first and (its end, the other's start), where the record plans a sequence."""
+    for first, second in ((one, other), (other, one)):
+        end, start = _planned_end(first), _planned_start(second)
+        if first.state is State.CURRENT and end and start and start >= end:
+            return first.ingredient, (end, start)
+    return None
+
+
+def _planned_end(exposure: Exposure) -> date | None:
+    """Return the end of a therapy in force, if every order and statement in force has one."""
+    in_force = [item for item in exposure.contributions if item.basis is Basis.ACTIVE]
+    ends = [item.fact.end for item in in_force if item.fact.end]
+    return max(ends) if ends and len(ends) == len(in_force) else None
+
+
+def _planned_start(exposure: Exposure) -> date | None:
+    """Return the recorded start of a therapy, if everything that orders or continues it starts then or later."""
+    continuing = [item for item in exposure.contributions if item.state in {State.ORDERED, State.CURRENT}]
+    starts = [_own_start(item) for item in continuing]
+    known = [day for day in starts if day]
+    return min(known) if known and len(known) == len(starts) else None
+
+
+def _own_start(item: Contribution) -> date | None:
+    return item.fact.start if item.basis in {Basis.DRAFT, Basis.ACTIVE} else None
+
+
+def subject_orders(found: Exposures, subjects: Iterable[str]) -> tuple[MedicationFact, ...]:
+    """Return the orders and statements of the subject ingredients that are ordered or in force, orders first."""
+    facts = [
+        item.fact
+        for key in subjects
+        if (exposure := found.by_ingredient.get(key))
+        for item in exposure.contributions
+        if item.state in {State.ORDERED, State.CURRENT}
+    ]
+    return tuple(sorted(facts, key=lambda fact: (fact.origin is Origin.CHART, fact.kind is not Kind.REQUEST)))
+
+
+def provisional(problems: Problems, indication: str | None) -> Problem | None:
+    """Return the problem of an indication if every record of it is provisional."""
+    same = [item for item in problems.on_record if item.group == indication]
+    return same[0] if same and all(item.provisional for item in same) else None

@@ -1,0 +1,71 @@
+"""The one question the package answers: this record, this knowledge, this day and hook; which cards?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cards.build import build, incomplete
+from cards.catalogue import Catalogue
+from cards.detect import Finding, Question, findings
+from cards.exposure import Exposures, Ignore, exposures
+from cards.model import Card, Gap, MedicationFact, PatientRecord
+from cards.problems import Problems, problems
+
+_SERIOUS = frozenset(
+    {
+        Gap.MEDICATIONS_ABSENT,
+        Gap.MEDICATIONS_FAILED,
+        Gap.MEDICATIONS_PAGED,
+        Gap.MEDICATION_UNREADABLE,
+        Gap.MEDICATION_UNIDENTIFIED,
+        Gap.OTHER_PATIENT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Everything that made the answer.
+
+    `complete` is false where part of the medication record was missing: then an empty list of findings is not an
+    all-clear, and `cards` holds the card that says so.
+    """
+
+    cards: tuple[Card, ...]
+    findings: tuple[Finding, ...]
+    exposures: Exposures
+    problems: Problems
+    gaps: Mapping[Gap, int]
+    complete: bool
+
+
+def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) -> Assessment:
+    """Return the assessment of a record: deterministic, and in the order of the knowledge."""
+    found = exposures(record, catalogue, question.on)
+    counted = problems(record, catalogue, question.on)
+    met = findings(found, counted, catalogue, question)
+    gaps = _gaps(record, found, catalogue, question)
+    complete = not (_SERIOUS & gaps.keys())
+    cards = tuple(build(item, counted, gaps, catalogue, question) for item in met)
+    if not cards and not complete:
+        cards = (_incomplete(record, catalogue, question, found, gaps),)
+    return Assessment(cards, met, found, counted, gaps, complete)
+
+
+def _gaps(
+    record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question
+) -> Mapping[Gap, int]:
+    """Return the gaps of the record; another patient's medicine of a rule's class is one."""
+    gaps = {gap: count for gap, count in record.gaps.items() if count}
+    scope = catalogue.in_scope(question.policy.disabled)
+    strangers = {item.ref for item in found.ignored if item.reason is Ignore.OTHER_PATIENT and item.ingredient in scope}
+    return {**gaps, Gap.OTHER_PATIENT: len(strangers)} if strangers else gaps
+
+
+def _incomplete(
+    record: PatientRecord, catalogue: Catalogue, question: Question, found: Exposures, gaps: Mapping[Gap, int]
+) -> Card:
+    scope = catalogue.in_scope(question.policy.disabled)
+    drafted = {key: item.drafts for key, item in found.by_ingredient.items() if key in scope and item.drafts}
+    subjects = {key for rule in catalogue.rules.values() for key in catalogue.members(rule.subject)}
+    drafts: list[MedicationFact] = [fact for facts in drafted.values() for fact in facts]
+    return incomplete(gaps, catalogue, question, drafts, subject=bool(subjects & drafted.keys()))

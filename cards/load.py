@@ -1,0 +1,162 @@
+"""Reads a knowledge folder, refuses anything doubtful, and reports every problem at once."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from cards.catalogue import (
+    Catalogue,
+    ConditionsFile,
+    EvidenceFile,
+    IngredientsFile,
+    Manifest,
+    OverrideReasonsFile,
+    RulesFile,
+    Strict,
+    Wording,
+)
+from cards.check import problems_of
+
+M = TypeVar("M", bound=Strict)
+
+SCHEMAS: Mapping[str, type[Strict]] = {
+    "knowledge.yaml": Manifest,
+    "ingredients.yaml": IngredientsFile,
+    "conditions.yaml": ConditionsFile,
+    "rules.yaml": RulesFile,
+    "evidence.yaml": EvidenceFile,
+    "wording.yaml": Wording,
+    "override_reasons.yaml": OverrideReasonsFile,
+}
+
+
+class KnowledgeError(Exception):
+    """A knowledge folder that cannot be used; `problems` has a line for each: file, key path, what, remedy."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """Keep the problems, one line each."""
+        super().__init__(f"{len(problems)} problem(s) in the knowledge: {problems[0]}")
+        self.problems = problems
+
+
+def load_catalogue(folder: Path | None = None) -> Catalogue:
+    """Return the catalogue of a folder, or of the knowledge that the package ships.
+
+    Raises KnowledgeError with every problem found: unreadable file, duplicate key, unknown or missing key, wrong
+    value, a code of two ingredients, a reference that leads nowhere.
+    """
+    place: Traversable = folder if folder else resources.files("cards").joinpath("knowledge")
+    problems: list[str] = []
+    texts = {name: _bytes(place, name, problems) for name in SCHEMAS}
+    read = {name: _parse(name, text, problems) for name, text in texts.items() if text is not None}
+    files = {name: _validate(name, data, problems) for name, data in read.items() if data is not None}
+    if problems or None in files.values() or len(files) < len(SCHEMAS):
+        raise KnowledgeError(tuple(problems))
+    catalogue = _assemble({name: item for name, item in files.items() if item}, _digest(texts))
+    if found := tuple(problems_of(catalogue)):
+        raise KnowledgeError(found)
+    return catalogue
+
+
+def _bytes(place: Traversable, name: str, problems: list[str]) -> bytes | None:
+    try:
+        return place.joinpath(name).read_bytes()
+    except OSError:
+        problems.append(f"{name}: cannot be read; the folder needs every one of {', '.join(SCHEMAS)}")
+        return None
+
+
+def _digest(texts: Mapping[str, bytes | None]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(texts):
+        digest.update(name.encode() + b"\0" + (texts[name] or b"") + b"\0")
+    return digest.hexdigest()
+
+
+_Base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """The safe loader, which also refuses a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def _parse(name: str, text: bytes, problems: list[str]) -> Any:
+    try:
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        problems.append(f"{name}:{line} {getattr(error, 'problem', None) or 'not YAML'}; mend the file")
+        return None
+    if data is None:
+        problems.append(f"{name}: is empty; restore its content")
+    return data
+
+
+def _validate(name: str, data: Any, problems: list[str]) -> Strict | None:
+    try:
+        return SCHEMAS[name].model_validate(data)
+    except ValidationError as error:
+        problems.extend(_lines(name, error))
+        return None
+
+
+def _lines(name: str, error: ValidationError) -> Iterator[str]:
+    for item in error.errors(include_url=False, include_context=False):
+        path = ".".join(str(part) for part in item["loc"]) or "(whole file)"
+        value = repr(item.get("input"))
+        shown = value if len(value) <= 60 else f"{value[:57]}..."
+        yield f"{name}: {path}: {item['msg']}; found {shown}; {_REMEDIES.get(item['type'], 'correct the value')}"
+
+
+_REMEDIES = {
+    "extra_forbidden": "remove the key or correct its spelling",
+    "missing": "add the key",
+    "string_type": "quote the value",
+    "enum": "use one of the listed values",
+}
+
+
+def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
+    ingredients = _file(files, "ingredients.yaml", IngredientsFile)
+    rules = _file(files, "rules.yaml", RulesFile)
+    evidence = _file(files, "evidence.yaml", EvidenceFile)
+    reasons = _file(files, "override_reasons.yaml", OverrideReasonsFile)
+    return Catalogue(
+        manifest=_file(files, "knowledge.yaml", Manifest),
+        recognition=ingredients.recognition,
+        classes=ingredients.classes,
+        ingredients=ingredients.ingredients,
+        conditions=_file(files, "conditions.yaml", ConditionsFile).groups,
+        indication_order=rules.indication_order,
+        jurisdictions=rules.jurisdictions,
+        rules=rules.rules,
+        evidence=evidence.evidence,
+        statements=evidence.statements,
+        wording=_file(files, "wording.yaml", Wording),
+        override_system=reasons.system,
+        override_reasons=reasons.reasons,
+        sources=ingredients.sources,
+        sha256=sha256,
+    )
+
+
+def _file(files: Mapping[str, Strict], name: str, schema: type[M]) -> M:
+    item = files[name]
+    assert isinstance(item, schema)
+    return item

@@ -1,0 +1,254 @@
+"""The nouns of the decision: frozen, and free of FHIR, HTTP and the clock.
+
+Dates are plain days. A FHIR dateTime keeps its written date; a partial date has already become the day
+that its role asks for (the last possible day of an end, the first of a start). Durations are whole days.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+
+class System(StrEnum):
+    """A code system that the knowledge uses; the value is its key in the knowledge files."""
+
+    RXNORM = "rxnorm"
+    ATC = "atc"
+    SNOMED = "snomed"
+    NDC = "ndc"
+    HCPCS = "hcpcs"
+    UNII = "unii"
+    ICD10CM = "icd10cm"
+    ICD10 = "icd10"
+    ICD9CM = "icd9cm"
+    NCIT = "ncit"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code and the system that gives it meaning; NDC values are nine digits, labeller and product."""
+
+    system: System
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.system.upper()} {self.value}"
+
+
+class Origin(StrEnum):
+    """Where a resource came from: the ordering session or the record."""
+
+    DRAFT = "draft"
+    CHART = "chart"
+
+
+class Kind(StrEnum):
+    """What kind of medication resource a fact was read from."""
+
+    REQUEST = "request"
+    STATEMENT = "statement"
+    ADMINISTRATION = "administration"
+    DISPENSE = "dispense"
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """One ingredient that a resource names, and what named it.
+
+    `by` is the code or the name that decided. `systemic` is false for a topical or ophthalmic product.
+    `regimen` is the name of the dosing regimen that the product itself states (subcutaneous infliximab).
+    """
+
+    ingredient: str
+    by: Code | str
+    systemic: bool = True
+    regimen: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MedicationFact:
+    """What is left of one medication resource after reading.
+
+    `ref` is `Type/id`; a resource without an id gets a `ref` that names its place and has `id` None.
+    `supply_days` covers one dispensing, `repeats` the refills after it; `daily_units` and `quantity` are in the
+    same unit when both are present. `interval_days` is the dosing interval that the dosage states.
+    `end` is the end of therapy by the dosage instructions; it exists only if every one of them ends.
+    `reasons` are the codes of the stated reasons and `reason_groups` the condition groups that they belong to;
+    `reason_refs` are the `Type/id` of stated Conditions. `validity_end` ends dispensing, not therapy. `given` is the day of an administration or of a dispense.
+    """
+
+    ref: str
+    kind: Kind
+    origin: Origin
+    recognised: tuple[Recognised, ...]
+    id: str | None = None
+    status: str | None = None
+    intent: str | None = None
+    do_not_perform: bool = False
+    not_taken: bool = False
+    other_patient: bool = False
+    text: str = ""
+    disagreement: str | None = None
+    authored: date | None = None
+    last_updated: date | None = None
+    status_changed: date | None = None
+    asserted: date | None = None
+    start: date | None = None
+    end: date | None = None
+    validity_end: date | None = None
+    given: date | None = None
+    supply_days: int | None = None
+    repeats: int = 0
+    quantity: float | None = None
+    daily_units: float | None = None
+    interval_days: int | None = None
+    prior_prescription: str | None = None
+    reasons: tuple[Code, ...] = ()
+    reason_groups: tuple[str, ...] = ()
+    reason_refs: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFact:
+    """One problem of the patient. `groups` are the condition groups of the knowledge that its codes belong to."""
+
+    ref: str
+    groups: tuple[str, ...]
+    clinical_status: str | None = None
+    verification_status: str | None = None
+    onset: date | None = None
+    abated: date | None = None
+    recorded: date | None = None
+    encounter: str | None = None
+    by: Code | None = None
+    other_patient: bool = False
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AllergyFact:
+    """One allergy or intolerance to ingredients of the catalogue."""
+
+    ref: str
+    ingredients: tuple[str, ...]
+    active: bool = True
+
+
+class Gap(StrEnum):
+    """A part of the record that did not arrive or could not be read."""
+
+    MEDICATIONS_ABSENT = "medications-absent"
+    MEDICATIONS_FAILED = "medications-failed"
+    MEDICATIONS_PAGED = "medications-paged"
+    MEDICATION_UNREADABLE = "medication-unreadable"
+    MEDICATION_UNIDENTIFIED = "medication-unidentified"
+    OTHER_PATIENT = "other-patient"
+    CONDITIONS_ABSENT = "conditions-absent"
+    CONDITIONS_FAILED = "conditions-failed"
+    CONDITIONS_PAGED = "conditions-paged"
+    CONDITION_UNREADABLE = "condition-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRecord:
+    """Everything the decision may look at. `gaps` counts what is missing from it, by kind."""
+
+    patient: str
+    medications: tuple[MedicationFact, ...] = ()
+    conditions: tuple[ConditionFact, ...] = ()
+    allergies: tuple[AllergyFact, ...] = ()
+    birth_date: date | None = None
+    encounter: str | None = None
+    gaps: Mapping[Gap, int] = field(default_factory=dict)
+
+
+class Hook(StrEnum):
+    """The hooks that the decision knows."""
+
+    ORDER_SELECT = "order-select"
+    ORDER_SIGN = "order-sign"
+    PATIENT_VIEW = "patient-view"
+
+
+class State(StrEnum):
+    """The state of one ingredient for one patient on one day, strongest first."""
+
+    ORDERED = "ordered"
+    CURRENT = "current"
+    RECENT = "recent"
+    PAST = "past"
+    NONE = "none"
+
+
+class Indicator(StrEnum):
+    """The urgency of a card, as CDS Hooks names it."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+INDICATORS = (Indicator.INFO, Indicator.WARNING, Indicator.CRITICAL)
+
+
+LOUD = frozenset({Indicator.WARNING, Indicator.CRITICAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """A coded value with its display, as CDS Hooks sends it."""
+
+    system: str
+    code: str
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change to the drafts. `resource_id` belongs to `delete`, `resource` to `create` and `update`."""
+
+    type: str
+    description: str
+    resource_id: str | None = None
+    resource: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One click. `kind` tells suggestions of a card apart and stays the same from call to call."""
+
+    kind: str
+    label: str
+    actions: tuple[Action, ...] = ()
+    recommended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of a card; always absolute."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the clinician sees. `key` is the rule's id or the kind of a card that belongs to no rule.
+
+    `summary` has fewer than 140 characters; `detail` is GitHub-flavoured markdown of at most 2,500. `drafts` are the
+    references of the drafts that the card is about: together with `key` they make its identity.
+    """
+
+    key: str
+    indicator: Indicator
+    summary: str
+    detail: str
+    source_label: str
+    source_url: str | None
+    topic: Coding
+    suggestions: tuple[Suggestion, ...] = ()
+    override_reasons: tuple[Coding, ...] = ()
+    links: tuple[Link, ...] = ()
+    drafts: tuple[str, ...] = ()

@@ -1,0 +1,127 @@
+"""Which problems of the record count: indications, active serious infections, transplant status, risks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from cards.catalogue import Catalogue, ConditionGroup, Role
+from cards.model import ConditionFact, Gap, MedicationFact, Origin, PatientRecord
+
+TRANSPLANT = "transplant-status"
+_OVER = frozenset({"inactive", "resolved"})
+_ACTIVE = frozenset({"active", "recurrence", "relapse"})
+_DISMISSED = frozenset({"refuted", "entered-in-error"})
+_ACUTE_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A condition group that the patient has, and the fact that says so."""
+
+    group: str
+    fact: ConditionFact
+
+    @property
+    def provisional(self) -> bool:
+        """Say whether the diagnosis is not confirmed."""
+        return self.fact.verification_status in {"provisional", "unconfirmed", "differential"}
+
+
+@dataclass(frozen=True, slots=True)
+class Infection:
+    """An active serious infection; `dated` is false where the record gives an acute infection no date."""
+
+    group: str
+    fact: ConditionFact
+    dated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """The problems that count on one day.
+
+    `on_record` are the indications of the problem list, in the order of the knowledge; `by_ref` are the groups of each
+    Condition that an order may give as its reason. `supplied` is false where no problem list arrived.
+    """
+
+    by_ref: Mapping[str, tuple[str, ...]]
+    on_record: tuple[Problem, ...]
+    infections: tuple[Infection, ...]
+    others: tuple[Problem, ...]
+    supplied: bool
+
+    @property
+    def transplant(self) -> bool:
+        """Say whether the record holds a transplant status."""
+        return any(item.group == TRANSPLANT for item in self.others)
+
+    @property
+    def indications(self) -> tuple[str, ...]:
+        """Return the indications on record, each once."""
+        return tuple(dict.fromkeys(item.group for item in self.on_record))
+
+
+def problems(record: PatientRecord, catalogue: Catalogue, on: date) -> Problems:
+    """Return the problems that count on `on`."""
+    mine = [fact for fact in record.conditions if not fact.other_patient]
+    present = [Problem(group, fact) for fact in mine if _counts(fact, on) for group in fact.groups]
+    by_role = {
+        role: [item for item in present if catalogue.conditions[item.group].role is role] for role in Role
+    }
+    return Problems(
+        by_ref={fact.ref: fact.groups for fact in mine if fact.verification_status not in _DISMISSED},
+        on_record=tuple(sorted(by_role[Role.INDICATION], key=lambda item: _rank(catalogue, item.group))),
+        infections=tuple(_infections(by_role[Role.INFECTION], catalogue, record.encounter, on)),
+        others=tuple((*by_role[Role.RISK], *by_role[Role.STATUS])),
+        supplied=not {Gap.CONDITIONS_ABSENT, Gap.CONDITIONS_FAILED} & record.gaps.keys() or bool(mine),
+    )
+
+
+def _rank(catalogue: Catalogue, group: str) -> int:
+    order = catalogue.indication_order
+    return order.index(group) if group in order else len(order)
+
+
+def _counts(fact: ConditionFact, on: date) -> bool:
+    """Say whether a problem is there: remission counts, resolved and refuted ones do not."""
+    if fact.verification_status in _DISMISSED or fact.clinical_status in _OVER:
+        return False
+    return not (fact.clinical_status is None and fact.abated and fact.abated < on)
+
+
+def stated_indications(
+    orders: Sequence[MedicationFact], problems: Problems, catalogue: Catalogue
+) -> tuple[str, ...]:
+    """Return the indications that a subject's orders give as their reason; the drafts' reasons come first."""
+    for origin in Origin:
+        stated = {group for fact in orders if fact.origin is origin for group in _reason_groups(fact, problems)}
+        if found := [group for group in catalogue.indication_order if group in stated]:
+            return tuple(found)
+    return ()
+
+
+def _reason_groups(fact: MedicationFact, problems: Problems) -> tuple[str, ...]:
+    referred = (group for ref in fact.reason_refs for group in problems.by_ref.get(ref, ()))
+    return (*fact.reason_groups, *referred)
+
+
+def _infections(
+    present: Iterable[Problem], catalogue: Catalogue, encounter: str | None, on: date
+) -> Iterable[Infection]:
+    for item in present:
+        fact, group = item.fact, catalogue.conditions[item.group]
+        if fact.clinical_status not in _ACTIVE or fact.verification_status not in {"confirmed", None}:
+            continue
+        if _recent_enough(fact, group, encounter, on):
+            yield Infection(item.group, fact, dated=not group.acute or _written(fact) is not None)
+
+
+def _recent_enough(fact: ConditionFact, group: ConditionGroup, encounter: str | None, on: date) -> bool:
+    if not group.acute or (encounter is not None and fact.encounter == encounter):
+        return True
+    written = _written(fact)
+    return written is None or written >= on - timedelta(days=_ACUTE_DAYS)
+
+
+def _written(fact: ConditionFact) -> date | None:
+    return fact.onset or fact.recorded

@@ -1,0 +1,244 @@
+"""Codes and names to ingredients, by explicit lists only: never by the ending of a name.
+
+Used once, when facts are made. Matching is by dictionary look-up of codes and of whole words, so its cost does not grow
+with the size of the catalogue.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from cards.catalogue import Catalogue, CodeLists, codes_of
+from cards.model import Code, Recognised, System
+
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_LONGEST_TEXT = 2_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What a resource was recognised as.
+
+    `recognised` is empty for a drug that is not in the catalogue. `disagreement` is an ingredient that a name gave
+    where a code said something else; it makes no pair.
+    """
+
+    recognised: tuple[Recognised, ...] = ()
+    disagreement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    ingredient: str
+    systemic: bool
+    regimen: str | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    start: int
+    entry: _Entry
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, folded for comparison; marks and punctuation only separate."""
+    folded = unicodedata.normalize("NFKC", text[:_LONGEST_TEXT]).casefold()
+    return _WORD.findall(folded)
+
+
+class _Phrases(Generic[T]):
+    """Whole-word phrases, found in one pass over the words of a text; the longest phrase wins."""
+
+    def __init__(self) -> None:
+        self._by_first: dict[str, list[tuple[tuple[str, ...], T]]] = {}
+
+    def add(self, phrase: str, value: T) -> None:
+        parts = tuple(words(phrase))
+        if not parts:
+            return
+        known = self._by_first.setdefault(parts[0], [])
+        known.append((parts, value))
+        known.sort(key=lambda item: -len(item[0]))
+
+    def find(self, text: Sequence[str]) -> Iterator[tuple[int, int, T]]:
+        at = 0
+        while at < len(text):
+            step = 1
+            for parts, value in self._by_first.get(text[at], ()):
+                if tuple(text[at : at + len(parts)]) == parts:
+                    yield at, at + len(parts), value
+                    step = len(parts)
+                    break
+            at += step
+
+
+class Recogniser:
+    """Names the catalogue's ingredients in the codes and texts of a resource."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Index the codes, names and places of a catalogue."""
+        self._codes: dict[Code, _Entry] = {}
+        self._names: _Phrases[_Entry] = _Phrases()
+        self._index(catalogue)
+        recognition = catalogue.recognition
+        self._before = _phrases(recognition.other_drug_after)
+        self._topical_words = _phrases(recognition.non_systemic_words)
+        self._subcutaneous_words = _phrases(recognition.subcutaneous_words)
+        self._topical = frozenset(codes_of(recognition.non_systemic_routes)) | frozenset(
+            codes_of(recognition.non_systemic_forms)
+        )
+        self._subcutaneous = frozenset(codes_of(recognition.subcutaneous_routes))
+        self._by_route = {
+            (key, name): regimen
+            for key, item in catalogue.ingredients.items()
+            for name, regimen in item.regimens.items()
+            if regimen.route or regimen.interval_days
+        }
+        self._conditions, self._prefixes = _condition_index(catalogue)
+
+    def _index(self, catalogue: Catalogue) -> None:
+        for key, item in catalogue.ingredients.items():
+            self._add_codes(item.codes, _Entry(key, item.systemic, None, item.name))
+            self._add_codes(item.non_systemic_codes, _Entry(key, False, None, item.name))
+            for name in (*item.names, *item.brands):
+                self._names.add(name, _Entry(key, item.systemic, None, name))
+            for name in item.non_systemic_brands:
+                self._names.add(name, _Entry(key, False, None, name))
+            for regimen_name, regimen in item.regimens.items():
+                self._add_codes(regimen.codes, _Entry(key, item.systemic, regimen_name, item.name))
+                for name in regimen.brands:
+                    self._names.add(name, _Entry(key, item.systemic, regimen_name, name))
+
+    def _add_codes(self, lists: CodeLists, entry: _Entry) -> None:
+        for code in codes_of(lists):
+            self._codes[code] = entry
+
+    def medication(
+        self,
+        codes: Iterable[Code],
+        names: Iterable[str],
+        *,
+        places: Iterable[Code] = (),
+        place_texts: Iterable[str] = (),
+        interval_days: int | None = None,
+    ) -> Recognition:
+        """Recognise the ingredients of one medication resource.
+
+        `codes` and `names` are every coding and every text that says what the drug is; `places` and `place_texts`
+        are routes, sites and dose forms. A code decides; names decide only where no code is known.
+        """
+        name_texts = tuple(names)
+        by_code = [(code, entry) for code in codes if (entry := self._codes.get(code))]
+        by_name = [entry for text in name_texts if (entry := self._named(text))]
+        if not by_code and not by_name:
+            return Recognition()
+        place = _Place(
+            topical=not self._topical.isdisjoint(place_codes := frozenset(places))
+            or self._says(self._topical_words, (*name_texts, *(texts := tuple(place_texts)))),
+            subcutaneous=not self._subcutaneous.isdisjoint(place_codes)
+            or self._says(self._subcutaneous_words, (*name_texts, *texts)),
+            interval_days=interval_days,
+        )
+        found = by_code or [(entry.label, entry) for entry in by_name]
+        recognised = self._merge(found, by_name, place)
+        known = {item.ingredient for item in recognised}
+        others = [entry.ingredient for entry in by_name if entry.ingredient not in known]
+        return Recognition(recognised, others[0] if others else None)
+
+    def _merge(
+        self, found: Sequence[tuple[Code | str, _Entry]], by_name: Sequence[_Entry], place: "_Place"
+    ) -> tuple[Recognised, ...]:
+        merged: dict[str, Recognised] = {}
+        for by, entry in found:
+            same = [other for other in by_name if other.ingredient == entry.ingredient]
+            systemic = entry.systemic and not place.topical and all(other.systemic for other in same)
+            regimen = entry.regimen or next((other.regimen for other in same if other.regimen), None)
+            before = merged.get(entry.ingredient)
+            merged[entry.ingredient] = Recognised(
+                entry.ingredient,
+                before.by if before else by,
+                systemic and (before is None or before.systemic),
+                regimen or (before.regimen if before else None) or self._regimen(entry.ingredient, place),
+            )
+        return tuple(merged.values())
+
+    def _regimen(self, ingredient: str, place: "_Place") -> str | None:
+        for (key, name), regimen in self._by_route.items():
+            by_route = regimen.route == "subcutaneous" and place.subcutaneous
+            by_interval = regimen.interval_days is not None and regimen.interval_days == place.interval_days
+            if key == ingredient and (by_route or by_interval):
+                return name
+        return None
+
+    def _named(self, text: str) -> _Entry | None:
+        """Return the first drug that a text names and does not say to be another one."""
+        parts = words(text)
+        mentions = [_Mention(start, entry) for start, _, entry in self._names.find(parts)]
+        if not mentions:
+            return None
+        dismissed = {end for _, end, _ in self._before.find(parts)}
+        return next((item.entry for item in mentions if item.start not in dismissed), None)
+
+    @staticmethod
+    def _says(phrases: "_Phrases[str]", texts: Iterable[str]) -> bool:
+        return any(True for text in texts for _ in phrases.find(words(text)))
+
+    def condition(self, codes: Iterable[Code]) -> tuple[tuple[str, ...], Code | None]:
+        """Return the condition groups of a problem's codes, in knowledge order, and the code that decided."""
+        found: dict[str, Code] = {}
+        for code in codes:
+            for group in self._groups(code):
+                found.setdefault(group, code)
+        return tuple(found), next(iter(found.values()), None)
+
+    def _groups(self, code: Code) -> Iterator[str]:
+        plain = code.value.replace(".", "").upper() if code.system in _DOTTED else code.value
+        yield from self._conditions.get((code.system, plain), ())
+        if code.system in _DOTTED:
+            for length in range(1, len(plain) + 1):
+                for group, excluded in self._prefixes.get((code.system, plain[:length]), ()):
+                    if plain not in excluded:
+                        yield group
+
+
+_DOTTED = frozenset({System.ICD10CM, System.ICD10, System.ICD9CM})
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    topical: bool
+    subcutaneous: bool
+    interval_days: int | None
+
+
+def _phrases(texts: Iterable[str]) -> _Phrases[str]:
+    phrases: _Phrases[str] = _Phrases()
+    for text in texts:
+        phrases.add(text, text)
+    return phrases
+
+
+_Exact: TypeAlias = dict[tuple[System, str], tuple[str, ...]]
+_Prefixes: TypeAlias = dict[tuple[System, str], tuple[tuple[str, frozenset[str]], ...]]
+
+
+def _condition_index(catalogue: Catalogue) -> tuple[_Exact, _Prefixes]:
+    exact: _Exact = {}
+    prefixes: _Prefixes = {}
+    for group, item in catalogue.conditions.items():
+        excluded = frozenset(_plain(code) for code in (*codes_of(item.except_), *codes_of(item.history)))
+        for code in codes_of(item.codes):
+            key = (code.system, _plain(code))
+            exact[key] = (*exact.get(key, ()), group)
+        for code in codes_of(item.prefixes):
+            key = (code.system, _plain(code))
+            prefixes[key] = (*prefixes.get(key, ()), (group, excluded))
+    return exact, prefixes
+
+
+def _plain(code: Code) -> str:
+    return code.value.replace(".", "").upper() if code.system in _DOTTED else code.value

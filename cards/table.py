@@ -1,0 +1,114 @@
+"""The small table of a card: each drug with its state and the dates that decided."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+
+from cards.catalogue import Catalogue
+from cards.exposure import Basis, Contribution, Exposure
+from cards.model import State
+from cards.text import day, escape
+
+_LONGEST_TABLE = 6
+_LONGEST_DATES = 4
+
+
+def table(exposures: Sequence[Exposure], catalogue: Catalogue, on: date) -> str:
+    """Return a markdown table of drug, state and dates, at most six rows and a count of the rest."""
+    rows = [_row(item, catalogue, on) for item in exposures[:_LONGEST_TABLE]]
+    left = len(exposures) - _LONGEST_TABLE
+    more = [f"| and {left} more | | |"] if left > 0 else []
+    return "\n".join(("| Drug | State | Dates |", "|---|---|---|", *rows, *more))
+
+
+def _row(exposure: Exposure, catalogue: Catalogue, on: date) -> str:
+    name = catalogue.ingredients[exposure.ingredient].name
+    written = _as_written(exposure, name)
+    state = catalogue.wording.states[_state_key(exposure)]
+    dates = "; ".join(dict.fromkeys(_phrases(exposure, catalogue, on)))
+    return f"| {name}{written} | {state} | {dates} |"
+
+
+def _as_written(exposure: Exposure, name: str) -> str:
+    text = exposure.deciding.fact.text
+    return f" ({escape(text)})" if text and text.casefold() != name.casefold() else ""
+
+
+def _state_key(exposure: Exposure) -> str:
+    if exposure.state is State.ORDERED:
+        return "ordered-and-current" if exposure.established is State.CURRENT else "ordered"
+    if exposure.state is not State.CURRENT or exposure.deciding.basis is not Basis.ACTIVE:
+        return exposure.state.value
+    status = exposure.deciding.fact.status
+    known = {"active", "intended", "recorded"}
+    return "current" if status in known else "current-on-hold" if status == "on-hold" else "current-unknown"
+
+
+def _phrases(exposure: Exposure, catalogue: Catalogue, on: date) -> Iterator[str]:
+    words = catalogue.wording.dates
+    shown = [item for item in exposure.contributions if item.state is not State.PAST]
+    parts = [part for item in _telling(shown) for part in _of_one(item, words, on)]
+    yield from parts[:_LONGEST_DATES]
+    if exposure.activity:
+        yield words["activity"].format(date=day(exposure.activity))
+
+
+def _telling(items: Iterable[Contribution]) -> list[Contribution]:
+    """Return the contributions worth a phrase: the strongest of each basis, orders before doses."""
+    first: dict[Basis, Contribution] = {}
+    for item in items:
+        first.setdefault(item.basis, item)
+    return sorted(first.values(), key=lambda item: list(Basis).index(item.basis))
+
+
+def _of_one(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+    yield from _BY_BASIS[item.basis](item, words, on)
+    if item.until and item.basis in {Basis.ADMINISTRATION, Basis.DISPENSE, Basis.LAPSE, Basis.STOP}:
+        yield words["until"].format(date=day(item.until))
+
+
+def _draft(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+    yield words["draft"]
+    if item.fact.start and item.fact.start > on:
+        yield words["starts"].format(date=day(item.fact.start))
+
+
+def _active(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+    fact = item.fact
+    recorded = fact.authored or fact.asserted or fact.start
+    yield words["active"].format(date=day(recorded)) if recorded else words["active-undated"]
+    if fact.start and fact.start > on:
+        yield words["starts"].format(date=day(fact.start))
+    if item.until:
+        yield words["ends"].format(date=day(item.until))
+    if item.capped and item.stop:
+        yield words["stopped"].format(date=day(item.stop))
+
+
+def _administration(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+    key = "partial" if item.fact.status == "stopped" else "given"
+    yield words[key].format(date=day(item.fact.given))
+
+
+def _dispense(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+    yield words["dispensed"].format(date=day(item.fact.given))
+    if item.last and item.fact.given and item.fact.given < item.last < on:
+        yield words["run-out"].format(date=day(item.last))
+
+
+def _lapse(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+    yield words["ended"].format(date=day(item.last))
+
+
+def _stop(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+    yield words["stopped"].format(date=day(item.stop)) if item.stop_dated else words["stopped-undated"]
+
+
+_BY_BASIS = {
+    Basis.DRAFT: _draft,
+    Basis.ACTIVE: _active,
+    Basis.ADMINISTRATION: _administration,
+    Basis.DISPENSE: _dispense,
+    Basis.LAPSE: _lapse,
+    Basis.STOP: _stop,
+    Basis.REPLACED: _stop,
+}

@@ -1,0 +1,194 @@
+"""A hook request to a hook response: the order of the steps, and nothing else.
+
+Blueprint, command line and replay all call `answer`; it knows no HTTP and no clock.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
+from cards.model import Card, Gap, Hook, Indicator, PatientRecord, Suggestion
+from service import wire
+from service.discovery import Service
+from service.errors import DataUnavailable, InvalidRequest
+from service.fhir import ChartReading, Draft, Drafts, MedicationLibrary, draft_facts, read_chart, scan_drafts
+from service.prefetch import Prefetched, collect
+from service.settings import Settings
+from service.wire import HookRequest
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a site chose that bears on an answer."""
+
+    jurisdiction: str = "us"
+    policy: Policy = Policy()
+    card_when_unobtainable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Knowledge, its recogniser, and the site's options: made once, used by every call."""
+
+    catalogue: Catalogue
+    recogniser: Recogniser
+    options: Options = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A hook response and what to count of it.
+
+    `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
+    """
+
+    body: bytes
+    outcome: str
+    rules: tuple[str, ...] = ()
+    indicators: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
+    unidentified: int = 0
+    assessment: Assessment | None = None
+
+
+def build_engine(settings: Settings) -> Engine:
+    """Load the knowledge that the settings name; raises KnowledgeError with every problem of it."""
+    catalogue = load_catalogue(settings.knowledge)
+    ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
+    policy = Policy(disabled=frozenset(settings.disabled_rules), ceilings=ceilings)
+    options = Options(settings.jurisdiction, policy, settings.unobtainable == "card")
+    return Engine(catalogue, Recogniser(catalogue), options)
+
+
+def answer(body: bytes, service: Service, *, engine: Engine, on: date) -> Answer:
+    """Answer one hook call as of the day `on`.
+
+    An order that is none of ours is answered without a look at the prefetch. Raises InvalidRequest for a request that
+    cannot be understood and DataUnavailable where data that the answer needs cannot be had.
+    """
+    request = wire.read_request(body, service)
+    library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
+    drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
+    asked = _asked(request, drafts)
+    if not _in_scope(asked, engine) and not _unresolved(asked):
+        return Answer(wire.write_response((), _no_ids), "out-of-scope", deviations=request.deviations)
+    prefetched = collect(request)
+    if drafts.unresolved:
+        drafts = scan_drafts(
+            request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser
+        )
+        asked = _asked(request, drafts)
+    if not _in_scope(asked, engine) and not _unresolved(asked):
+        return Answer(wire.write_response((), _no_ids), "out-of-scope", deviations=request.deviations)
+    _refuse_other_patient(drafts, engine)
+    return _assessed(request, drafts, asked, prefetched, library, service, engine, on)
+
+
+def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
+    """Return the drafts that the call is about: at order-select the selected ones, else all."""
+    if request.selections is None:
+        return drafts.items
+    return tuple(draft for draft in drafts.items if draft.ref in request.selections)
+
+
+def _in_scope(asked: tuple[Draft, ...], engine: Engine) -> bool:
+    scope = engine.catalogue.in_scope(engine.options.policy.disabled)
+    return any(
+        item.systemic and item.ingredient in scope for draft in asked if draft.orders for item in draft.recognised
+    )
+
+
+def _unresolved(asked: tuple[Draft, ...]) -> bool:
+    return any(draft.unresolved and draft.orders for draft in asked)
+
+
+def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
+    scope = engine.catalogue.in_scope(engine.options.policy.disabled)
+    for draft in drafts.items:
+        if draft.other_patient and any(item.ingredient in scope for item in draft.recognised):
+            raise InvalidRequest(
+                "context.draftOrders holds an order of another patient: send the orders of context.patientId only."
+            )
+
+
+def _assessed(
+    request: HookRequest,
+    drafts: Drafts,
+    asked: tuple[Draft, ...],
+    prefetched: Prefetched,
+    library: MedicationLibrary,
+    service: Service,
+    engine: Engine,
+    on: date,
+) -> Answer:
+    ordered = draft_facts(drafts)
+    chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser)
+    record = PatientRecord(
+        patient=request.patient,
+        medications=(*ordered.medications, *chart.medications),
+        conditions=chart.conditions,
+        allergies=chart.allergies,
+        birth_date=chart.birth_date,
+        encounter=request.encounter,
+        gaps=_gaps(prefetched, chart, drafts),
+    )
+    options = engine.options
+    selections = None if request.selections is None else frozenset(request.selections)
+    question = Question(on, Hook(request.hook), options.jurisdiction, selections, options.policy)
+    assessment = evaluate(record, engine.catalogue, question)
+    if not assessment.findings and not options.card_when_unobtainable:
+        _refuse_unobtainable(record, asked)
+    return Answer(
+        body=wire.write_response(assessment.cards, _Ids(service.id, request)),
+        outcome="complete" if assessment.complete else "incomplete",
+        rules=tuple(finding.rule for finding in assessment.findings),
+        indicators=tuple(card.indicator.value for card in assessment.cards),
+        deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
+        unidentified=record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
+        assessment=assessment,
+    )
+
+
+def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:
+    """Return what is missing, whoever noticed it, in one count by kind."""
+    gaps = dict(prefetched.gaps)
+    for gap, count in chart.gaps.items():
+        gaps[gap] = gaps.get(gap, 0) + count
+    if unresolved := sum(draft.orders for draft in drafts.unresolved):
+        gaps[Gap.MEDICATION_UNIDENTIFIED] = gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0) + unresolved
+    return gaps
+
+
+def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...]) -> None:
+    """Say 412 where silence could read as an all-clear (CDS Hooks 2.0.1, Prefetch Template)."""
+    if _unresolved(asked):
+        raise DataUnavailable(
+            "context.draftOrders holds an order whose Medication reference leads to nothing that was sent: "
+            "send the Medication in the Bundle or the prefetch, or a code or text in the order."
+        )
+    if Gap.MEDICATIONS_ABSENT in record.gaps:
+        raise DataUnavailable(
+            "prefetch holds no medication list: send at least one of medicationRequests, medicationStatements, "
+            "medicationAdministrations and medicationDispenses."
+        )
+
+
+def _no_ids(card: Card, suggestion: Suggestion | None) -> str:
+    raise AssertionError("an empty answer has no ids")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """The uuids of a call's cards: the same request gives the same ids."""
+
+    service: str
+    request: HookRequest
+
+    def __call__(self, card: Card, suggestion: Suggestion | None) -> str:
+        kind = suggestion.kind if suggestion else ""
+        parts = (self.service, self.request.hook_instance, self.request.patient, card.key, *card.drafts, kind)
+        return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))

@@ -1,0 +1,177 @@
+"""The Flask application: wiring only. Every answer gets a request id, CORS headers and one log line."""
+
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+from logging.config import dictConfig
+from time import perf_counter
+
+import msgspec
+from cards import KnowledgeError
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from service import telemetry
+from service.answer import Engine, answer, build_engine
+from service.cases import read_case
+from service.cors import cors_headers
+from service.discovery import SERVICES
+from service.errors import (
+    BodyTooLarge,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    ServiceError,
+    UnknownService,
+    operation_outcome,
+)
+from service.health import health_blueprint
+from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.settings import Settings, check_rules, load_settings
+from service.telemetry import Counts
+
+EXTENSION = "upa_cds"
+WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
+LONGEST_REST = 64 * 1024**2
+PREFLIGHTS = {
+    "/cds-services": "GET, HEAD, OPTIONS",
+    "/cds-services/<_>": "POST, OPTIONS",
+    "/cds-services//<_>": "POST, OPTIONS",
+    "/cds-services/<_>/feedback": "POST, OPTIONS",
+}
+
+
+def utc_now() -> datetime:
+    """Ask the machine for the time; everything else gets it as an argument."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
+    """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
+
+    Raises SettingsError if the settings name a rule that the knowledge does not have.
+    """
+    app = Flask("service", static_folder=None)
+    # An answer is never a redirect: browsers refuse one for a preflight.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    counts, engine = Counts(), _engine(settings)
+    app.extensions[EXTENSION] = engine
+    app.register_blueprint(hooks_blueprint(settings, engine, clock, counts))
+    app.register_blueprint(health_blueprint(settings, engine, counts))
+    _add_preflights(app, settings)
+    app.before_request(_begin)
+    app.after_request(lambda response: _finish(response, settings))
+    app.register_error_handler(Exception, _failed)
+    return app
+
+
+def application_factory() -> Flask:
+    """Make the application for any WSGI server, from the environment and the TOML file it names."""
+    settings = load_settings()
+    dictConfig(telemetry.logging_config(settings.log_level))
+    return create_app(settings)
+
+
+def warm(app: Flask) -> None:
+    """Answer one packaged case in this process, so that the first caller does not wait for the models to load."""
+    engine: Engine | None = app.extensions[EXTENSION]
+    if engine is not None:
+        case = read_case(WARMING_CASE)
+        service = next(service for service in SERVICES if service.hook == case.hook)
+        answer(msgspec.json.encode(case.request), service, engine=engine, on=case.on)
+
+
+def local_server(app: Flask) -> BaseWSGIServer:
+    """Make a small server of this application on a free port of this machine, to be run in a thread."""
+    return make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietRequests)
+
+
+class _QuietRequests(WSGIRequestHandler):
+    """The application writes its own log lines."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write nothing."""
+
+
+def _engine(settings: Settings) -> Engine | None:
+    try:
+        engine = build_engine(settings)
+    except KnowledgeError as error:
+        telemetry.write("knowledge-unusable", level=logging.ERROR, problems=list(error.problems))
+        return None
+    check_rules(settings, engine.catalogue.rules)
+    return engine
+
+
+def _add_preflights(app: Flask, settings: Settings) -> None:
+    """Answer a browser's OPTIONS for every page it may call, without asking who calls (brief section 8)."""
+    for rule, methods in PREFLIGHTS.items():
+
+        def preflight(_: str = "", methods: str = methods) -> Response:
+            headers = {"Allow": methods, **cors_headers(request.headers.get("Origin"), settings, methods=methods)}
+            return Response(status=204, headers=headers)
+
+        app.add_url_rule(rule, f"preflight {rule}", preflight, methods=["OPTIONS"], provide_automatic_options=False)
+
+
+def _begin() -> None:
+    g.began = perf_counter()
+    g.request_id = telemetry.request_id(request.headers.get("X-Request-ID"))
+
+
+def _finish(response: Response, settings: Settings) -> Response:
+    _read_rest()
+    for name, value in cors_headers(request.headers.get("Origin"), settings).items():
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-ID"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    _log(response.status_code)
+    return response
+
+
+def _read_rest() -> None:
+    """Read what is left of the body: an answer before its end would break the client's connection."""
+    rest = 0
+    # A client that went away in the middle leaves nothing to read; its answer is already decided.
+    with suppress(OSError, HTTPException):
+        while rest < LONGEST_REST and (chunk := request.stream.read(CHUNK)):
+            rest += len(chunk)
+
+
+def _log(status: int) -> None:
+    said = g.get("said", {})
+    level = logging.ERROR if status >= 500 else logging.INFO if said or status >= 400 else logging.DEBUG
+    duration = round((perf_counter() - g.began) * 1000, 1)
+    fields = {"outcome": "refused" if status >= 400 else None, "status": status, "duration_ms": duration} | said
+    telemetry.write("call", level=level, request_id=g.request_id, method=request.method, **fields)
+
+
+def _failed(error: Exception) -> Response:
+    """Turn any failure into its OperationOutcome; of an unforeseen one the log gets type and place."""
+    named = _named(error)
+    if isinstance(named, InternalError):
+        g.said = {**g.get("said", {}), "outcome": "failed", **telemetry.failure(error)}
+    body = msgspec.json.encode(operation_outcome(named))
+    response = Response(body, status=named.status, mimetype="application/json")
+    if isinstance(error, HTTPException):
+        response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
+    return response
+
+
+def _named(error: Exception) -> ServiceError:
+    if isinstance(error, ServiceError):
+        return error
+    match error.code if isinstance(error, HTTPException) else 500:
+        case 404:
+            return UnknownService("Nothing is served at this address. Start at GET /cds-services.")
+        case 405:
+            return MethodNotAllowed("This address does not take this method. The Allow header names those it takes.")
+        case 413:
+            return BodyTooLarge("The request body is too long. Send less, or raise max_body_bytes.")
+        case int(code) if 400 <= code < 500:
+            return InvalidRequest("The request cannot be read as HTTP. Send a complete request.")
+        case _:
+            return InternalError("The service failed. Its log has the cause, under the id in the X-Request-ID header.")

@@ -1,0 +1,139 @@
+"""The command line `upa-cds`: read the arguments, call, choose the exit code.
+
+0 done; 1 the knowledge has problems; 2 usage or settings; 65 bad input; 70 a fault of ours.
+Imports are inside the commands, so that each starts with what it needs and no more.
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from threading import Event
+from typing import Any, TypeVar
+
+import click
+
+from service import __version__
+from service.errors import ServiceError
+
+KNOWLEDGE_PROBLEMS = 1
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_FLAGS = (
+    click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]"),
+    click.option("--port", metavar="NUMBER", help="Port to listen on.  [default: 8000]"),
+    click.option("--workers", metavar="NUMBER", help="Worker processes.  [default: 2]"),
+    click.option(
+        "--data-dir", metavar="DIR", help="Data folder.  [default: $XDG_STATE_HOME/upa-cds or ~/.local/state/upa-cds]"
+    ),
+    click.option("--config", metavar="FILE", help="TOML file with settings."),
+)
+
+
+def main() -> None:
+    """Run `upa-cds`. Problems go to standard error, one line each; the exit code names their family."""
+    from cards import KnowledgeError
+
+    try:
+        cli()
+    except KnowledgeError as error:
+        _fail(error.problems, KNOWLEDGE_PROBLEMS)
+    except ServiceError as error:
+        _fail(error.message.splitlines(), error.exit_code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _print_version(context) if wanted else None,
+    help="Show the versions of the package and of its knowledge, and exit.",
+)
+def cli() -> None:
+    """Warn when upadacitinib is combined with a biologic, another JAK inhibitor or a potent immunosuppressant.
+
+    Settings: flag over environment (UPA_CDS_*) over TOML file; see "upa-cds settings".
+    """
+
+
+def _settings_flags(command: Command) -> Command:
+    for option in reversed(_FLAGS):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_settings_flags
+def serve(**flags: str | None) -> None:
+    """Serve CDS Hooks over HTTP, in the foreground, until Ctrl-C or SIGTERM."""
+    from service.serve import serve as run
+    from service.settings import load_settings
+
+    run(load_settings(flags), lambda line: click.echo(line, err=True))
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Stop after showing the card.")
+@click.option("--json", "as_json", is_flag=True, help="Print the response body and nothing else; stops after it.")
+def demo(*, once: bool, as_json: bool) -> None:
+    """Post a recorded order over HTTP to a server of its own, and show the card as a clinician reads it."""
+    from rich.console import Console
+
+    from service.demo import demonstration, show
+
+    with demonstration(date.today()) as shown:  # noqa: DTZ011 - the reader's own day
+        if as_json:
+            click.echo(shown.answer)
+            return
+        show(shown, Console())
+        if not once:
+            click.echo(f"\nAsk again:\n{shown.curl}\n\nServing until Ctrl-C.")
+            _wait()
+
+
+@cli.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+def validate(folder: Path | None) -> None:
+    """Check a folder of knowledge, or the packaged knowledge, and list every problem."""
+    from cards import load_catalogue
+
+    catalogue = load_catalogue(folder)
+    click.echo(f"knowledge {catalogue.version} (sha256 {catalogue.sha256}): {len(catalogue.rules)} rules, no problems")
+
+
+@cli.command()
+@_settings_flags
+def settings(**flags: str | None) -> None:
+    """Show the effective settings and where each comes from; secrets are masked."""
+    from service.settings import effective_settings
+    from service.settings_table import shown
+
+    effective = effective_settings(flags)
+    for name, value in shown(effective.settings).items():
+        click.echo(f"{name} = {value}  ({effective.sources.get(name, 'default')})")
+
+
+def _print_version(context: click.Context) -> None:
+    from cards import load_catalogue
+
+    catalogue = load_catalogue()
+    click.echo(f"upa-cds {__version__}, knowledge {catalogue.version} (sha256 {catalogue.sha256})")
+    context.exit()
+
+
+def _wait() -> None:
+    """Wait for Ctrl-C, in short turns: some systems do not interrupt a long one."""
+    forever = Event()
+    try:
+        while not forever.wait(0.5):
+            pass
+    except KeyboardInterrupt:
+        click.echo("\nStopped.")
+
+
+def _fail(problems: tuple[str, ...] | list[str], exit_code: int) -> None:
+    for problem in problems:
+        click.echo(f"upa-cds: {problem}", err=True)
+    sys.exit(exit_code)

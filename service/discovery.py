@@ -1,0 +1,80 @@
+"""The table of our services and the discovery document made from it (CDS Hooks 2.0.1, Discovery)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+SPECIFICATION = "2.0.1"
+
+PREFETCH: Mapping[str, str] = MappingProxyType(
+    {
+        "patient": "Patient/{{context.patientId}}",
+        "conditions": "Condition?patient={{context.patientId}}",
+        "medicationRequests": "MedicationRequest?patient={{context.patientId}}",
+        "medicationStatements": "MedicationStatement?patient={{context.patientId}}",
+        "medicationAdministrations": "MedicationAdministration?patient={{context.patientId}}",
+        "medicationDispenses": "MedicationDispense?patient={{context.patientId}}",
+        "allergies": "AllergyIntolerance?patient={{context.patientId}}",
+    }
+)
+
+SCOPE = (
+    "Warns when upadacitinib is combined with a biologic, another JAK inhibitor or a potent immunosuppressant. "
+    "Only combinations with upadacitinib are checked: not single-drug contraindications, doses, other drug "
+    "interactions or other dual-biologic therapy."
+)
+NEEDS = (
+    "Needs the draft orders and the patient's medication list, by prefetch. Without any medication data an order "
+    "in scope is answered with 412, or with a card that says so, as the site chooses."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One CDS service as discovery announces it. `prefetch` maps a key to its query template."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+    usage_requirements: str = NEEDS
+    prefetch: Mapping[str, str] = field(default_factory=lambda: PREFETCH)
+
+
+SERVICES: tuple[Service, ...] = (
+    Service(
+        id="upadacitinib-combination-select",
+        hook="order-select",
+        title="Upadacitinib combinations, while an order is picked",
+        description=SCOPE,
+    ),
+    Service(
+        id="upadacitinib-combination-sign",
+        hook="order-sign",
+        title="Upadacitinib combinations, before orders are signed",
+        description=SCOPE,
+    ),
+)
+
+
+def service_by_id(service_id: str) -> Service | None:
+    """Find the service with this id, the last segment of its address."""
+    return next((service for service in SERVICES if service.id == service_id), None)
+
+
+def discovery_document() -> dict[str, Any]:
+    """Announce every service of the table, in its order."""
+    return {"services": [_announced(service) for service in SERVICES]}
+
+
+def _announced(service: Service) -> dict[str, Any]:
+    return {
+        "hook": service.hook,
+        "id": service.id,
+        "title": service.title,
+        "description": service.description,
+        "version": SPECIFICATION,
+        "usageRequirements": service.usage_requirements,
+        "prefetch": dict(service.prefetch),
+    }

@@ -1,0 +1,95 @@
+"""Every way to fail, in one table: the HTTP status, the OperationOutcome code and the exit code of each.
+
+A message says what is wrong, where, and what to do. It never carries patient data, so it can be logged,
+shown on a terminal and sent in a response body.
+"""
+
+from typing import Any
+
+
+class ServiceError(Exception):
+    """A failure that we can name. `code` is a FHIR R4 IssueType; `exit_code` is what the command line returns."""
+
+    status: int = 500
+    code: str = "exception"
+    exit_code: int = 70
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InternalError(ServiceError):
+    """Something broke that nobody foresaw; the log has its type and place."""
+
+
+class InvalidRequest(ServiceError):
+    """The body is not a CDS Hooks request that this service can read."""
+
+    status = 400
+    code = "invalid"
+    exit_code = 65
+
+
+class UnknownService(ServiceError):
+    """No service, or no page, has this address."""
+
+    status = 404
+    code = "not-found"
+    exit_code = 65
+
+
+class MethodNotAllowed(ServiceError):
+    """The address exists, but not for this HTTP method."""
+
+    status = 405
+    code = "not-supported"
+    exit_code = 65
+
+
+class DataUnavailable(ServiceError):
+    """Required data were neither sent nor obtainable (CDS Hooks 2.0.1, Prefetch Template: 412)."""
+
+    status = 412
+    code = "incomplete"
+    exit_code = 65
+
+
+class BodyTooLarge(ServiceError):
+    """The body is longer than the setting max_body_bytes."""
+
+    status = 413
+    code = "too-long"
+    exit_code = 65
+
+
+class UnsupportedMedia(ServiceError):
+    """The body has a media type, a charset or a content encoding that we do not read."""
+
+    status = 415
+    code = "not-supported"
+    exit_code = 65
+
+
+class NotReady(ServiceError):
+    """The service runs but cannot answer, since its knowledge could not be loaded."""
+
+    status = 503
+    code = "transient"
+    exit_code = 75
+
+
+class SettingsError(ServiceError):
+    """The configuration is unusable; `problems` has one line each, all of them."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def operation_outcome(error: ServiceError) -> dict[str, Any]:
+    """Say an error as a FHIR OperationOutcome (CDS Hooks 3.0.0-ballot, Returning OperationOutcome)."""
+    issue = {"severity": "error", "code": error.code, "diagnostics": error.message}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}

@@ -1,0 +1,169 @@
+"""One delivered value - a prefetch value, or an answer of a FHIR server - to the raw resources in it.
+
+A typed decode opens the Bundle and looks at the types; no resource is materialised here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from service.fhir.scan import Resource, bent
+
+_WHOLE, _ENTRY, _DEEPEST = 0, 1, 6
+_FATAL = frozenset({"error", "fatal"})
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What was in one delivered value.
+
+    `is_null` and `is_bundle` tell an empty answer from no answer. `failed` means that the sender reports an error,
+    `garbage` that something in it could not be read as FHIR, `paged` that more pages exist.
+    """
+
+    resources: list[Resource] = field(default_factory=list)
+    is_null: bool = False
+    is_bundle: bool = False
+    failed: bool = False
+    garbage: bool = False
+    paged: bool = False
+    wrapped: bool = False
+
+
+class _Opened(msgspec.Struct, rename="camel"):
+    """A resource, or what wraps one."""
+
+    resource_type: str | None = None
+    id: str | None = None
+    resource: msgspec.Raw | None = None
+    full_url: str | None = None
+    response: msgspec.Raw | None = None
+
+
+class _Response(msgspec.Struct):
+    status: str | None = None
+
+
+class _Bundle(msgspec.Struct):
+    entry: msgspec.Raw | None = None
+    link: msgspec.Raw | None = None
+
+
+class _Link(msgspec.Struct):
+    relation: str | None = None
+
+
+class _Issue(msgspec.Struct):
+    severity: str | None = None
+
+
+class _Outcome(msgspec.Struct):
+    issue: list[_Issue] | None = None
+
+
+_OPENED = msgspec.json.Decoder(_Opened)
+_BUNDLE = msgspec.json.Decoder(_Bundle)
+_ENTRIES = msgspec.json.Decoder(list[msgspec.Raw])
+_RESPONSE = msgspec.json.Decoder(_Response)
+_OUTCOME = msgspec.json.Decoder(_Outcome)
+_LINK = msgspec.json.Decoder(_Link)
+
+
+def open_value(raw: msgspec.Raw) -> Delivery:
+    """Open one delivered value. Never raises for what it may contain."""
+    delivery = Delivery(is_null=_is_null(raw))
+    if not delivery.is_null:
+        _open(raw, None, delivery, _WHOLE)
+    return delivery
+
+
+def _is_null(raw: msgspec.Raw | None) -> bool:
+    return raw is None or bytes(memoryview(raw)[:5]).strip() == b"null"
+
+
+def _open(raw: msgspec.Raw, url: str | None, delivery: Delivery, level: int, whole: bool = False) -> None:
+    """Open a value. `whole`: it is the whole answer, though it may be wrapped."""
+    opened = (_decoded(_OPENED, raw) or _bent_opened(raw)) if level <= _DEEPEST else None
+    if opened is None:
+        delivery.garbage = True
+        return
+    match opened.resource_type:
+        case None:
+            _open_wrapper(opened, delivery, level)
+        case "Bundle":
+            _open_bundle(raw, delivery, level)
+        case "OperationOutcome":
+            # On its own it is the answer to the query; among matches its severity decides.
+            delivery.failed = delivery.failed or level == _WHOLE or whole or _is_fatal(raw)
+        case kind:
+            delivery.resources.append(Resource(kind, raw, opened.id, opened.full_url or url))
+
+
+def _bent_opened(raw: msgspec.Raw) -> _Opened | None:
+    """Read the type of a resource that has, say, a number for an id."""
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
+        return None
+    return bent({"resourceType": value["resourceType"], "id": value.get("id")}, _Opened)
+
+
+def _open_wrapper(opened: _Opened, delivery: Delivery, level: int) -> None:
+    """Open a Bundle entry, or `{response, resource}`, the DSTU2 form of a prefetch value."""
+    whole = level == _WHOLE
+    delivery.wrapped = delivery.wrapped or whole
+    if opened.resource is not None and not _is_null(opened.resource):
+        _open(opened.resource, opened.full_url, delivery, level + 1, whole)
+    elif opened.response is not None:
+        status = getattr(_decoded(_RESPONSE, opened.response), "status", None)
+        delivery.failed = delivery.failed or not (status is None or status.startswith("2"))
+        delivery.is_null = whole and not delivery.failed
+    elif level != _ENTRY:
+        # An entry may well have no resource (a search that reports a deletion); anything else says nothing we can read.
+        delivery.garbage = True
+
+
+def _open_bundle(raw: msgspec.Raw, delivery: Delivery, level: int) -> None:
+    bundle = _decoded(_BUNDLE, raw)
+    delivery.is_bundle = True
+    if bundle is None:
+        delivery.garbage = True
+        return
+    delivery.paged = delivery.paged or any(link.relation == "next" for link in _links(bundle.link))
+    for entry in _entries(bundle.entry, delivery):
+        _open(entry, None, delivery, max(level + 1, _ENTRY))
+
+
+def _entries(raw: msgspec.Raw | None, delivery: Delivery) -> list[msgspec.Raw]:
+    if _is_null(raw) or raw is None:
+        return []
+    entries: list[msgspec.Raw] | None = _decoded(_ENTRIES, raw)
+    if entries is None:
+        # One entry in place of the list.
+        delivery.wrapped = True
+        return [raw]
+    return entries
+
+
+def _is_fatal(raw: msgspec.Raw) -> bool:
+    outcome = _decoded(_OUTCOME, raw)
+    return outcome is None or any(issue.severity in _FATAL for issue in outcome.issue or ())
+
+
+def _links(raw: msgspec.Raw | None) -> Iterator[_Link]:
+    if raw is None:
+        return
+    for item in _decoded(_ENTRIES, raw) or [raw]:
+        if (link := _decoded(_LINK, item)) is not None:
+            yield link
+
+
+def _decoded(decoder: "msgspec.json.Decoder[Any]", raw: msgspec.Raw) -> Any:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

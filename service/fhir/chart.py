@@ -1,0 +1,156 @@
+"""The delivered record to facts: every resource gets the first look, and only those of interest the second."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from cards.model import AllergyFact, ConditionFact, Gap, MedicationFact, Origin
+from cards.recognise import Recogniser
+from service.fhir.conditions import allergy_fact, allergy_ingredients, birth_date, condition_fact, problem_codes
+from service.fhir.library import MedicationLibrary
+from service.fhir.medications import KINDS, medication_fact, status_of
+from service.fhir.references import is_of_other_patient
+from service.fhir.scan import Peek, Resource, Scan, decode, parsed
+from service.wire import Deviation
+
+# What could not count as therapy anyway: that its drug is unknown is no gap.
+_VOID = frozenset({"entered-in-error", "cancelled", "draft", "not-done", "not-taken", "declined"})
+_VOID_INTENTS = frozenset({"proposal", "option"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChartReading:
+    """The facts of the record, in the order of delivery, and what is missing from them.
+
+    `counts` has the number of delivered resources of each type that we read.
+    """
+
+    medications: tuple[MedicationFact, ...] = ()
+    conditions: tuple[ConditionFact, ...] = ()
+    allergies: tuple[AllergyFact, ...] = ()
+    birth_date: date | None = None
+    gaps: Mapping[Gap, int] = field(default_factory=dict)
+    deviations: tuple[Deviation, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_chart(
+    resources: Iterable[Resource], patient: str, library: MedicationLibrary, recogniser: Recogniser
+) -> ChartReading:
+    """Read the delivered resources of a record.
+
+    `library` holds the sibling Medications of the drafts; Medications among `resources` are added to it. Raises
+    InvalidRequest for a resource of ours whose JSON different readers would read differently (a repeated key).
+    """
+    delivered = _distinct(resources)
+    reader = _Reader(patient, library.extended(delivered), recogniser)
+    for index, resource in enumerate(delivered):
+        reader.read(resource, index)
+    return ChartReading(
+        tuple(reader.medications),
+        tuple(reader.conditions),
+        tuple(reader.allergies),
+        reader.birth_date,
+        dict(reader.gaps),
+        tuple(reader.deviations),
+        dict(Counter(item.kind for item in delivered if item.kind in _READ)),
+    )
+
+
+_READ = frozenset({*KINDS, "Medication", "Condition", "AllergyIntolerance", "Patient"})
+
+
+def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Leave out a resource that was delivered twice, say under two prefetch keys."""
+    seen: set[tuple[str, str, int]] = set()
+    kept: list[Resource] = []
+    for resource in resources:
+        key = (resource.kind, resource.id or "", hash(bytes(resource.raw))) if resource.id else None
+        if key is None or key not in seen:
+            kept.append(resource)
+        if key is not None:
+            seen.add(key)
+    return tuple(kept)
+
+
+@dataclass(slots=True)
+class _Reader:
+    patient: str
+    library: MedicationLibrary
+    recogniser: Recogniser
+    medications: list[MedicationFact] = field(default_factory=list)
+    conditions: list[ConditionFact] = field(default_factory=list)
+    allergies: list[AllergyFact] = field(default_factory=list)
+    birth_date: date | None = None
+    gaps: Counter[Gap] = field(default_factory=Counter)
+    deviations: list[Deviation] = field(default_factory=list)
+
+    def read(self, resource: Resource, index: int) -> None:
+        if resource.kind in KINDS:
+            self._read_medication(resource, _ref(resource, index))
+        elif resource.kind == "Condition":
+            self._read_condition(resource, _ref(resource, index))
+        elif resource.kind == "AllergyIntolerance":
+            self._read_allergy(resource, _ref(resource, index))
+        elif resource.kind == "Patient":
+            self._read_patient(resource)
+
+    def _read_medication(self, resource: Resource, ref: str) -> None:
+        scan = decode(resource.raw, Scan)
+        if scan is None:
+            self.gaps[Gap.MEDICATION_UNREADABLE] += 1
+            return
+        drug = self.library.drug(scan)
+        if not drug.identified:
+            self._count_unidentified(scan)
+            return
+        if not self.recogniser.medication(drug.codes, drug.names).recognised:
+            return
+        if (whole := parsed(resource.raw, ref_place(resource))) is None:
+            self.gaps[Gap.MEDICATION_UNREADABLE] += 1
+            return
+        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser)
+        self.medications.append(reading.fact)
+        self.deviations += reading.deviations
+
+    def _count_unidentified(self, scan: Scan) -> None:
+        void = status_of(scan) in _VOID or scan.intent in _VOID_INTENTS or scan.do_not_perform
+        if not void and not is_of_other_patient(scan, self.patient):
+            self.gaps[Gap.MEDICATION_UNIDENTIFIED] += 1
+
+    def _read_condition(self, resource: Resource, ref: str) -> None:
+        scan = decode(resource.raw, Scan)
+        if scan is None:
+            self.gaps[Gap.CONDITION_UNREADABLE] += 1
+            return
+        groups, by = self.recogniser.condition(problem_codes(scan))
+        if groups and (whole := parsed(resource.raw, ref_place(resource))) is not None:
+            reading = condition_fact(whole, scan, ref, self.patient, groups, by)
+            self.conditions.append(reading.fact)
+            self.deviations += reading.deviations
+
+    def _read_allergy(self, resource: Resource, ref: str) -> None:
+        scan = decode(resource.raw, Scan)
+        if scan is None or is_of_other_patient(scan, self.patient):
+            return
+        ingredients = allergy_ingredients(scan, self.recogniser)
+        if ingredients and (whole := parsed(resource.raw, ref_place(resource))) is not None:
+            fact, deviations = allergy_fact(whole, scan, ref, ingredients)
+            self.allergies.append(fact)
+            self.deviations += deviations
+
+    def _read_patient(self, resource: Resource) -> None:
+        peek = decode(resource.raw, Peek)
+        whole = parsed(resource.raw, ref_place(resource)) if peek and peek.id in (None, self.patient) else None
+        if whole is not None and self.birth_date is None:
+            self.birth_date = birth_date(whole)
+
+
+def ref_place(resource: Resource) -> str:
+    """Name a delivered resource in a message: by its type only, since an id may tell who it is about."""
+    return f"A {resource.kind} of the record"
+
+
+def _ref(resource: Resource, index: int) -> str:
+    return f"{resource.kind}/{resource.id}" if resource.id else f"{resource.kind}/#chart-{index}"

@@ -1,0 +1,140 @@
+"""Problems, allergies and the patient: resources to facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cards.model import AllergyFact, Code, ConditionFact
+from cards.recognise import Recogniser
+from service.fhir import systems
+from service.fhir.dates import first_day, last_day
+from service.fhir.medications import deviations_of
+from service.fhir.modifiers import MODIFIED, is_modified
+from service.fhir.parse import Parsed, parse
+from service.fhir.projection import project
+from service.fhir.references import is_of_other_patient
+from service.fhir.scan import Concept, EitherMedication, Scan
+from service.wire import Deviation, last_two
+
+_ABATED = ("abatementBoolean", "abatementString", "abatementAge", "abatementRange")
+_INACTIVE = frozenset({"inactive", "resolved"})
+_UNTRUE = frozenset({"refuted", "entered-in-error"})
+
+
+def problem_codes(scan: Scan) -> tuple[Code, ...]:
+    """Return the codes of a problem that are of a system of ours."""
+    return _codes(scan.code)
+
+
+def _codes(concept: Concept | EitherMedication | None) -> tuple[Code, ...]:
+    if concept is None:
+        return ()
+    if isinstance(concept, EitherMedication) and concept.concept is not None:
+        return _codes(concept.concept)
+    return tuple(code for item in concept.coding or () for code in systems.codes(item.system, item.code))
+
+
+def _names(concept: Concept | EitherMedication | None) -> list[str]:
+    if concept is None:
+        return []
+    if isinstance(concept, EitherMedication) and concept.concept is not None:
+        return _names(concept.concept)
+    texts = (concept.text, *(item.display for item in concept.coding or ()))
+    return [text for text in texts if text]
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionReading:
+    """A problem and what was odd about its resource."""
+
+    fact: ConditionFact
+    deviations: tuple[Deviation, ...] = ()
+
+
+def condition_fact(
+    resource: Mapping[str, Any],
+    scan: Scan,
+    ref: str,
+    patient: str,
+    groups: tuple[str, ...],
+    by: Code | None,
+) -> ConditionReading:
+    """Read a problem through its model; its condition groups were found by the first look."""
+    projection = project(resource, "Condition")
+    parsed = parse(projection)
+    unknown_end = any(resource.get(name) not in (None, False) for name in _ABATED)
+    doubts = (
+        *parsed.doubts,
+        *(("abated, date not stated",) if unknown_end else ()),
+        *((MODIFIED,) if is_modified(resource) else ()),
+    )
+    encounter = getattr(parsed.get("encounter"), "reference", None)
+    fact = ConditionFact(
+        ref=ref,
+        groups=groups,
+        clinical_status=_status(parsed, resource, "clinicalStatus"),
+        verification_status=_status(parsed, resource, "verificationStatus"),
+        onset=_onset(parsed),
+        abated=_abated(parsed),
+        recorded=first_day(parsed.get("recordedDate")),
+        encounter=last_two(encounter).rpartition("/")[2] or None if encounter else None,
+        by=by,
+        other_patient=is_of_other_patient(scan, patient),
+        doubts=doubts,
+    )
+    return ConditionReading(fact, deviations_of(parsed, projection.reshaped))
+
+
+def _status(parsed: Parsed, resource: Mapping[str, Any], name: str) -> str | None:
+    """Return the code of a status; a plain text is the code itself, as before R4."""
+    if isinstance(plain := resource.get(name), str) and plain:
+        return plain
+    concept = parsed.get(name)
+    codes = [coding.code for coding in concept.coding or () if coding and coding.code] if concept else []
+    return codes[0] if codes else None
+
+
+def _onset(parsed: Parsed) -> date | None:
+    period = parsed.get("onsetPeriod")
+    return first_day(period.start if period is not None else parsed.get("onsetDateTime"))
+
+
+def _abated(parsed: Parsed) -> date | None:
+    period = parsed.get("abatementPeriod")
+    return last_day(period.end if period is not None else parsed.get("abatementDateTime"))
+
+
+def allergy_fact(
+    resource: Mapping[str, Any], scan: Scan, ref: str, ingredients: tuple[str, ...]
+) -> tuple[AllergyFact, tuple[Deviation, ...]]:
+    """Read an allergy to ingredients of the catalogue; refuted, resolved and erroneous ones are not active."""
+    projection = project(resource, "AllergyIntolerance")
+    parsed = parse(projection)
+    clinical = _status(parsed, resource, "clinicalStatus")
+    # Before STU3 one status said both.
+    known = {
+        clinical,
+        _status(parsed, resource, "verificationStatus"),
+        resource.get("status") if _plain(scan) else None,
+    }
+    active = known.isdisjoint(_INACTIVE | _UNTRUE)
+    return AllergyFact(ref, ingredients, active), deviations_of(parsed, projection.reshaped)
+
+
+def _plain(scan: Scan) -> bool:
+    return isinstance(scan.status, str)
+
+
+def allergy_ingredients(scan: Scan, recogniser: Recogniser) -> tuple[str, ...]:
+    """Return the ingredients of the catalogue that an allergy names, in its code or in a reaction."""
+    concepts: list[Concept | EitherMedication | None] = [scan.code, scan.substance]
+    for reaction in scan.reaction or ():
+        concepts += reaction.substance if isinstance(reaction.substance, list) else [reaction.substance]
+    found = [recogniser.medication(_codes(item), _names(item)).recognised for item in concepts if item is not None]
+    return tuple(dict.fromkeys(item.ingredient for group in found for item in group))
+
+
+def birth_date(resource: Mapping[str, Any]) -> date | None:
+    """Read a birth date; a partial one is the last possible day, so that nobody is taken to be of age too early."""
+    return last_day(parse(project(resource, "Patient")).get("birthDate"))

@@ -1,0 +1,110 @@
+"""The drafts of an ordering session: which ingredients each one orders, and, on demand, its facts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cards.model import MedicationFact, Origin, Recognised
+from cards.recognise import Recogniser
+from service.fhir.library import Drug, MedicationLibrary
+from service.fhir.medications import DRAFT_KINDS, Reading, medication_fact, status_of
+from service.fhir.references import is_of_other_patient
+from service.fhir.scan import Scan, of
+from service.wire import Deviation, place_of
+
+_WITHDRAWN = frozenset({"cancelled", "stopped", "entered-in-error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One draft as the first look sees it.
+
+    `ref` is `Type/id`, or `Type/#index` without an id, and then `id` is None. `unresolved`: all it says about its
+    drug is a reference that leads to nothing that was delivered.
+    """
+
+    ref: str
+    id: str | None
+    recognised: tuple[Recognised, ...]
+    unresolved: bool
+    other_patient: bool
+    resource: Mapping[str, Any] = field(repr=False)
+    scan: Scan = field(repr=False)
+    drug: Drug = field(repr=False)
+
+    @property
+    def orders(self) -> bool:
+        """Say whether the draft asks for the drug to be given: a cancelled or stopped one asks for the contrary."""
+        return status_of(self.scan) not in _NO_ORDER and not self.scan.do_not_perform
+
+
+_NO_ORDER = frozenset({"cancelled", "entered-in-error", "stopped", "ended"})
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """The medication drafts of a call, in their order."""
+
+    items: tuple[Draft, ...]
+    patient: str
+    recogniser: Recogniser = field(repr=False)
+
+    @property
+    def ingredients(self) -> frozenset[str]:
+        """Return every ingredient that is ordered for systemic use."""
+        return frozenset(item.ingredient for draft in self.items for item in draft.recognised if item.systemic)
+
+    @property
+    def unresolved(self) -> tuple[Draft, ...]:
+        """Return the drafts whose drug is not known."""
+        return tuple(draft for draft in self.items if draft.unresolved)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFacts:
+    """The facts of the drafts that order an ingredient of the catalogue, and what was odd about them."""
+
+    medications: tuple[MedicationFact, ...]
+    deviations: tuple[Deviation, ...] = ()
+
+
+def scan_drafts(
+    drafts: Sequence[Mapping[str, Any]], patient: str, library: MedicationLibrary, recogniser: Recogniser
+) -> Drafts:
+    """Look up the drug of every draft; cheap, and enough to know whether a call is in scope."""
+    items = (_draft(resource, index, patient, library, recogniser) for index, resource in enumerate(drafts))
+    return Drafts(tuple(item for item in items if item is not None), patient, recogniser)
+
+
+def _draft(
+    resource: Mapping[str, Any], index: int, patient: str, library: MedicationLibrary, recogniser: Recogniser
+) -> Draft | None:
+    if resource.get("resourceType") not in DRAFT_KINDS or (scan := of(resource, Scan)) is None:
+        return None
+    drug = library.drug(scan)
+    recognition = recogniser.medication(drug.codes, drug.names, places=drug.places, place_texts=drug.place_texts)
+    return Draft(
+        ref=place_of(resource, index),
+        id=scan.id or None,
+        recognised=recognition.recognised,
+        unresolved=drug.unresolved,
+        other_patient=is_of_other_patient(scan, patient),
+        resource=resource,
+        scan=scan,
+        drug=drug,
+    )
+
+
+def draft_facts(drafts: Drafts) -> DraftFacts:
+    """Read the drafts that order an ingredient of the catalogue through their models."""
+    readings = [_reading(draft, drafts) for draft in drafts.items if draft.recognised]
+    return DraftFacts(
+        tuple(reading.fact for reading in readings),
+        tuple(deviation for reading in readings for deviation in reading.deviations),
+    )
+
+
+def _reading(draft: Draft, drafts: Drafts) -> Reading:
+    return medication_fact(
+        draft.resource, draft.scan, draft.drug, draft.ref, Origin.DRAFT, drafts.patient, drafts.recogniser
+    )

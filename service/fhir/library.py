@@ -1,0 +1,196 @@
+"""Which drug a resource names: concepts, references, and the Medication resources that references lead to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cards.model import Code, System
+from service.fhir import systems
+from service.fhir.scan import (
+    Concept,
+    Dosage,
+    EitherMedication,
+    MedicationScan,
+    Reference,
+    Resource,
+    Scan,
+    bent,
+    decode,
+)
+from service.wire import last_two
+
+LONGEST_TEXT = 300
+_SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM})
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """Everything a resource says about which drug it means and where it goes.
+
+    `identified` is false where nothing at all names the drug; `unresolved` where all there is is a reference that leads
+    to nothing that was delivered, or to a Medication that names nothing. `modified` marks a Medication that carries a
+    modifier we do not know.
+    """
+
+    codes: tuple[Code, ...] = ()
+    names: tuple[str, ...] = ()
+    places: tuple[Code, ...] = ()
+    place_texts: tuple[str, ...] = ()
+    text: str = ""
+    identified: bool = False
+    unresolved: bool = False
+    modified: bool = False
+
+
+class MedicationLibrary:
+    """The Medication resources that came with a call, by every name that a reference can use."""
+
+    def __init__(self, known: Mapping[str, MedicationScan] | None = None) -> None:
+        """Start from what another library knows."""
+        self._known = dict(known or {})
+
+    @classmethod
+    def of_drafts(cls, drafts: Sequence[Mapping[str, Any]], urls: Sequence[str | None] = ()) -> "MedicationLibrary":
+        """Collect the sibling Medications of `draftOrders`; `urls` are the addresses that the Bundle gave them."""
+        library = cls()
+        for index, resource in enumerate(drafts):
+            if resource.get("resourceType") == "Medication":
+                library._add(bent(resource, MedicationScan), urls[index] if index < len(urls) else None)
+        return library
+
+    def extended(self, resources: Iterable[Resource]) -> "MedicationLibrary":
+        """Return a library that also knows the Medications among delivered resources; what is known stays."""
+        library = MedicationLibrary()
+        for resource in resources:
+            if resource.kind == "Medication":
+                library._add(decode(resource.raw, MedicationScan), resource.url)
+        return MedicationLibrary({**library._known, **self._known})
+
+    def _add(self, medication: MedicationScan | None, url: str | None) -> None:
+        if medication is None:
+            return
+        names = [f"Medication/{medication.id}"] if medication.id else []
+        if url:
+            names += [url] if url.startswith("urn:") else [url, last_two(url)]
+        for name in names:
+            self._known.setdefault(name, medication)
+
+    def find(self, reference: str, contained: Sequence[MedicationScan]) -> MedicationScan | None:
+        """Find the Medication of a reference: contained, by urn, by address, or by type and id."""
+        text = reference.strip()
+        if text.startswith("#"):
+            return next((item for item in contained if item.id and item.id.lstrip("#") == text[1:]), None)
+        return self._known.get(text) or self._known.get(last_two(text))
+
+    def drug(self, scan: Scan) -> Drug:
+        """Say which drug a medication resource or a ServiceRequest names."""
+        if scan.resource_type == "ServiceRequest":
+            return _service_drug(scan)
+        return _Naming(self, scan).drug()
+
+
+def _service_drug(scan: Scan) -> Drug:
+    """Read a ServiceRequest: only a drug code makes it an order of a drug; its words name procedures and reasons."""
+    naming = _Naming(MedicationLibrary(), scan)
+    naming.either(scan.code)
+    codes = tuple(code for code in naming.codes if code.system in _SERVICE_SYSTEMS)
+    return Drug(codes=codes, text=naming.text(), identified=True)
+
+
+def is_modified(medication: MedicationScan) -> bool:
+    """Say whether a Medication carries a modifier that we do not know."""
+    return bool(medication.modifier_extension or medication.implicit_rules)
+
+
+@dataclass(slots=True)
+class _Naming:
+    library: MedicationLibrary
+    scan: Scan
+    codes: list[Code] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    places: list[Code] = field(default_factory=list)
+    place_texts: list[str] = field(default_factory=list)
+    coded: bool = False
+    referred: bool = False
+    modified: bool = False
+
+    def drug(self) -> Drug:
+        scan = self.scan
+        self.concept(scan.medication_codeable_concept)
+        self.either(scan.medication)
+        self.reference(scan.medication_reference)
+        dosages = [*(scan.dosage_instruction or ()), *_listed(scan.dosage)]
+        for dosage in dosages:
+            self.place(dosage.route)
+            self.place(dosage.site)
+        identified = self.coded or bool(self.names)
+        return Drug(
+            tuple(dict.fromkeys(self.codes)),
+            tuple(dict.fromkeys(self.names)),
+            tuple(dict.fromkeys(self.places)),
+            tuple(dict.fromkeys(self.place_texts)),
+            self.text(),
+            identified,
+            self.referred and not identified,
+            self.modified,
+        )
+
+    def text(self) -> str:
+        return self.names[0][:LONGEST_TEXT] if self.names else ""
+
+    def concept(self, concept: Concept | EitherMedication | None) -> None:
+        if concept is None:
+            return
+        self._name(concept.text)
+        for coding in concept.coding or ():
+            self.coded = self.coded or bool(coding.code)
+            self.codes += systems.codes(coding.system, coding.code)
+            self._name(coding.display)
+
+    def either(self, medication: EitherMedication | None, level: int = 0) -> None:
+        if medication is None:
+            return
+        self.concept(medication)
+        self.concept(medication.concept)
+        if isinstance(medication.reference, Reference):
+            self.reference(medication.reference, level)
+            self._name(medication.display)
+        else:
+            self.reference(Reference(medication.reference, medication.display), level)
+
+    def reference(self, reference: Reference | None, level: int = 0) -> None:
+        if reference is None:
+            return
+        self._name(reference.display)
+        if not reference.reference:
+            return
+        self.referred = True
+        found = self.library.find(reference.reference, self.scan.contained or ())
+        if found is not None and level < 2:
+            self._medication(found, level)
+
+    def _medication(self, medication: MedicationScan, level: int) -> None:
+        self.modified = self.modified or is_modified(medication)
+        self.either(medication.code, level + 1)
+        self.place(medication.form)
+        self.place(medication.dose_form)
+        for ingredient in medication.ingredient or ():
+            self.concept(ingredient.item_codeable_concept)
+            self.reference(ingredient.item_reference, level + 1)
+            self.either(ingredient.item, level + 1)
+
+    def place(self, concept: Concept | None) -> None:
+        for coding in (concept.coding or ()) if concept else ():
+            self.places += systems.codes(coding.system, coding.code)
+            if coding.display:
+                self.place_texts.append(coding.display)
+        if concept and concept.text:
+            self.place_texts.append(concept.text)
+
+    def _name(self, name: str | None) -> None:
+        if name and name.strip():
+            self.names.append(name.strip())
+
+
+def _listed(dosage: "list[Dosage] | Dosage | None") -> "list[Dosage]":
+    return dosage if isinstance(dosage, list) else [dosage] if dosage else []

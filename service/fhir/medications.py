@@ -1,0 +1,215 @@
+"""Medication resources to medication facts: second look at what the first one found to be of interest."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cards.model import Code, Kind, MedicationFact, Origin
+from cards.recognise import Recogniser
+from service.fhir import systems
+from service.fhir.dates import first_day, is_partial, last_day
+from service.fhir.dosage import Timing, days_of, number, timing
+from service.fhir.library import Drug
+from service.fhir.modifiers import MODIFIED, is_modified
+from service.fhir.parse import Parsed, parse
+from service.fhir.projection import project
+from service.fhir.references import is_of_other_patient, subject_is_unclear
+from service.fhir.scan import Scan
+from service.wire import Deviation, last_two
+
+KINDS: Mapping[str, Kind] = {
+    "MedicationRequest": Kind.REQUEST,
+    "MedicationOrder": Kind.REQUEST,
+    "MedicationStatement": Kind.STATEMENT,
+    "MedicationAdministration": Kind.ADMINISTRATION,
+    "MedicationDispense": Kind.DISPENSE,
+}
+DRAFT_KINDS: Mapping[str, Kind] = {**KINDS, "ServiceRequest": Kind.REQUEST}
+_NOT_TAKEN = ("not-taken", "not-taking", "n")
+_DATES = ("effectiveDateTime", "whenHandedOver", "whenPrepared", "dateAsserted")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A fact and what was odd about its resource."""
+
+    fact: MedicationFact
+    deviations: tuple[Deviation, ...] = ()
+
+
+def status_of(scan: Scan) -> str | None:
+    """Return the status as the first look sees it."""
+    return scan.status.strip() or None if isinstance(scan.status, str) else None
+
+
+def medication_fact(
+    resource: Mapping[str, Any], scan: Scan, drug: Drug, ref: str, origin: Origin, patient: str, recogniser: Recogniser
+) -> Reading:
+    """Read a medication resource through its model.
+
+    `scan` and `drug` are the first look at it. A resource that the model refuses even when repaired becomes a fact of
+    its drug and status only.
+    """
+    projection = project(resource, _model_kind(scan))
+    parsed = parse(projection)
+    members = _members(parsed, resource) if parsed.model is not None else _Members(_bare(scan))
+    recognition = recogniser.medication(
+        drug.codes,
+        drug.names,
+        places=drug.places,
+        place_texts=drug.place_texts,
+        interval_days=members.values.get("interval_days"),
+    )
+    doubts = (
+        *parsed.doubts,
+        *members.doubts,
+        *((MODIFIED,) if drug.modified or is_modified(resource) else ()),
+        *(("subject cannot be compared with the patient",) if subject_is_unclear(scan, patient) else ()),
+    )
+    fact = MedicationFact(
+        ref=ref,
+        kind=DRAFT_KINDS[scan.resource_type or ""],
+        origin=origin,
+        recognised=recognition.recognised,
+        id=scan.id or None,
+        other_patient=is_of_other_patient(scan, patient),
+        text=drug.text,
+        disagreement=recognition.disagreement,
+        doubts=tuple(dict.fromkeys(doubts)),
+        **members.values,
+    )
+    return Reading(fact, deviations_of(parsed, projection.reshaped))
+
+
+def deviations_of(parsed: Parsed, reshaped: bool) -> tuple[Deviation, ...]:
+    """Name what had to be done to read a resource."""
+    if parsed.model is None:
+        return (Deviation.RESOURCE_CODES_ONLY,)
+    repaired = (Deviation.RESOURCE_REPAIRED,) if parsed.doubts else ()
+    return (*repaired, Deviation.RESOURCE_TYPES) if reshaped else repaired
+
+
+def _model_kind(scan: Scan) -> str:
+    kind = scan.resource_type or ""
+    return "MedicationRequest" if kind == "MedicationOrder" else kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    values: dict[str, Any]
+    doubts: tuple[str, ...] = ()
+
+
+def _bare(scan: Scan) -> dict[str, Any]:
+    return {
+        "status": status_of(scan),
+        "intent": scan.intent,
+        "do_not_perform": bool(scan.do_not_perform),
+        "not_taken": status_of(scan) in _NOT_TAKEN,
+    }
+
+
+def _members(parsed: Parsed, resource: Mapping[str, Any]) -> _Members:
+    special = _READERS[parsed.model.__class__.__name__](parsed, resource)
+    reasons = [concept for concept in parsed.get("reasonCode") or () if concept is not None]
+    values = {
+        "status": parsed.get("status"),
+        "last_updated": first_day(getattr(parsed.get("meta"), "lastUpdated", None)),
+        "reasons": codes_in(reasons),
+        "reason_refs": tuple(
+            last_two(item.reference) for item in parsed.get("reasonReference") or () if item and item.reference
+        ),
+        **special,
+    }
+    return _Members(values, tuple(f"{name} states no day" for name in _DATES if is_partial(parsed.get(name))))
+
+
+def codes_in(concepts: Sequence[Any]) -> tuple[Code, ...]:
+    """Return the codes of CodeableConcepts that are of a system of ours, each once."""
+    codings = [coding for concept in concepts if concept is not None for coding in concept.coding or () if coding]
+    return tuple(dict.fromkeys(code for coding in codings for code in systems.codes(coding.system, coding.code)))
+
+
+def _request(parsed: Parsed, resource: Mapping[str, Any]) -> dict[str, Any]:
+    supply = parsed.get("dispenseRequest")
+    authored = first_day(parsed.get("authoredOn"))
+    quantity = getattr(supply, "quantity", None)
+    dosage = timing(parsed.get("dosageInstruction") or (), authored, quantity)
+    prior = parsed.get("priorPrescription")
+    return {
+        **_ordered(parsed, authored),
+        **_timed(dosage),
+        "status_changed": first_day(resource.get("statusChanged")),
+        "validity_end": last_day(getattr(getattr(supply, "validityPeriod", None), "end", None)),
+        "supply_days": days_of(getattr(supply, "expectedSupplyDuration", None)),
+        "repeats": getattr(supply, "numberOfRepeatsAllowed", None) or 0,
+        "quantity": number(quantity),
+        "daily_units": dosage.daily_units,
+        "prior_prescription": last_two(prior.reference) if prior and prior.reference else None,
+    }
+
+
+def _ordered(parsed: Parsed, authored: date | None) -> dict[str, Any]:
+    return {
+        "intent": parsed.get("intent"),
+        "do_not_perform": bool(parsed.get("doNotPerform")),
+        "authored": authored,
+    }
+
+
+def _timed(dosage: Timing) -> dict[str, Any]:
+    return {"start": dosage.start, "end": dosage.end, "interval_days": dosage.interval_days}
+
+
+def _service_request(parsed: Parsed, _: Mapping[str, Any]) -> dict[str, Any]:
+    return _ordered(parsed, first_day(parsed.get("authoredOn")))
+
+
+def _statement(parsed: Parsed, resource: Mapping[str, Any]) -> dict[str, Any]:
+    period = parsed.get("effectivePeriod")
+    stated = period.start if period is not None else parsed.get("effectiveDateTime")
+    return {
+        "not_taken": parsed.get("status") == "not-taken" or _states_not_taken(resource),
+        "start": first_day(stated),
+        "end": last_day(period.end) if period is not None else None,
+        "asserted": last_day(parsed.get("dateAsserted")),
+        "interval_days": timing(parsed.get("dosage") or (), None).interval_days,
+    }
+
+
+def _states_not_taken(resource: Mapping[str, Any]) -> bool:
+    """Read what R4 has no member for: `taken` of STU3 and `adherence` of R5."""
+    adherence = resource.get("adherence")
+    concept = adherence.get("code") if isinstance(adherence, dict) else None
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    codes = [item.get("code") for item in codings if isinstance(item, dict)] if isinstance(codings, list) else []
+    return resource.get("taken") in _NOT_TAKEN or any(code in _NOT_TAKEN for code in codes)
+
+
+def _administration(parsed: Parsed, _: Mapping[str, Any]) -> dict[str, Any]:
+    period = parsed.get("effectivePeriod")
+    # A dose dated to a month counts from the first day: the last could lie in the future, and then it would not count.
+    during = last_day(period.end) or first_day(period.start) if period is not None else None
+    return {"given": during or first_day(parsed.get("effectiveDateTime"))}
+
+
+def _dispense(parsed: Parsed, _: Mapping[str, Any]) -> dict[str, Any]:
+    quantity = parsed.get("quantity")
+    dosage = timing(parsed.get("dosageInstruction") or (), None, quantity)
+    return {
+        "given": first_day(parsed.get("whenHandedOver")) or first_day(parsed.get("whenPrepared")),
+        "supply_days": days_of(parsed.get("daysSupply")),
+        "quantity": number(quantity),
+        "daily_units": dosage.daily_units,
+        "interval_days": dosage.interval_days,
+    }
+
+
+_READERS: Mapping[str, Callable[[Parsed, Mapping[str, Any]], dict[str, Any]]] = {
+    "MedicationRequest": _request,
+    "MedicationStatement": _statement,
+    "MedicationAdministration": _administration,
+    "MedicationDispense": _dispense,
+    "ServiceRequest": _service_request,
+}

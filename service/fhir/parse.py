@@ -1,0 +1,170 @@
+"""A projection to the fhir.resources model of its type, repaired as far as needed.
+
+Real records break cardinality, types and dates. The model says where; there the projection is corrected and read again.
+What was corrected is reported, in words that carry no value of the record.
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic
+from fhir.resources.R4B import get_fhir_model_class
+
+from service.fhir.projection import Projection
+
+MOST_ROUNDS = 8
+_DATED = re.compile(r"^\d{4}-\d{2}-\d{2}")
+_PLACEHOLDERS: dict[str, Any] = {
+    "status": "unknown",
+    "intent": "order",
+    "subject": {"reference": "Patient/unknown"},
+    "patient": {"reference": "Patient/unknown"},
+}
+_MISSING = frozenset({"missing", "model_field_validation.missing"})
+_CHOICES = ("medication", "effective", "bounds", "onset", "abatement")
+_Path = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A resource as its model. `model` is None where even the repaired projection was refused.
+
+    `filled` names the required members that were missing: their value in the model is a placeholder.
+    """
+
+    model: Any
+    doubts: tuple[str, ...] = ()
+    filled: frozenset[str] = frozenset()
+
+    def get(self, name: str) -> Any:
+        """Return a member of the model; None where it is absent or a placeholder."""
+        return None if self.model is None or name in self.filled else getattr(self.model, name, None)
+
+
+@functools.cache
+def _model_class(kind: str) -> Any:
+    return get_fhir_model_class(kind)
+
+
+def parse(projection: Projection) -> Parsed:
+    """Parse a projection with the R4B model of its type. Never raises for what a record may contain."""
+    repair = _Repair(projection.members, list(projection.doubts), set())
+    for _ in range(MOST_ROUNDS):
+        try:
+            model = _model_class(projection.kind).model_validate(repair.members)
+        except pydantic.ValidationError as error:
+            # include_input=False: the text of a pydantic error quotes the record.
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            if not repair.round([(tuple(item["loc"]), item["type"]) for item in found]):
+                break
+        # fhir.resources also raises these, and ArithmeticError for odd numbers.
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError):
+            break
+        else:
+            return Parsed(model, tuple(dict.fromkeys(repair.doubts)), frozenset(repair.filled))
+    doubts = (*dict.fromkeys(repair.doubts), f"{projection.kind} not readable; only its drug or problem is known")
+    return Parsed(None, doubts)
+
+
+@dataclass(slots=True)
+class _Repair:
+    members: dict[str, Any]
+    doubts: list[str]
+    filled: set[str]
+
+    def round(self, problems: list[tuple[_Path, str]]) -> bool:
+        """Correct the places of all errors of one try; say whether anything was changed."""
+        changed = [self._one(path, problem) for path, problem in problems]
+        _sweep(self.members)
+        return any(changed)
+
+    def _one(self, path: _Path, problem: str) -> bool:
+        if not path:
+            return self._choice(self.members, ())
+        holder = self._holder(path[:-1])
+        last = path[-1]
+        if problem in _MISSING:
+            return self._fill(holder, path)
+        value = _member(holder, last)
+        if value is None:
+            return False
+        if isinstance(value, dict) and problem == "value_error":
+            return self._choice(value, path) or self._drop(holder, path)
+        return self._cut(holder, path, value) or self._drop(holder, path)
+
+    def _holder(self, path: _Path) -> Any:
+        holder: Any = self.members
+        for step in path:
+            holder = _member(holder, step)
+        return holder
+
+    def _fill(self, holder: Any, path: _Path) -> bool:
+        name = path[-1]
+        if not isinstance(holder, dict) or len(path) > 1 or name not in _PLACEHOLDERS or name in self.filled:
+            return False
+        holder[name] = _PLACEHOLDERS[str(name)]
+        self.filled.add(str(name))
+        self.doubts.append(f"{name} missing")
+        return True
+
+    def _cut(self, holder: Any, path: _Path, value: Any) -> bool:
+        """Keep the written date of a dateTime that has no zone, no seconds, or a space in it."""
+        if not isinstance(value, str) or not _DATED.match(value):
+            return False
+        shorter = f"{value[:10]}T00:00:00Z" if path[-1] == "lastUpdated" else value[:10]
+        if shorter == value:
+            return False
+        holder[path[-1]] = shorter
+        self.doubts.append(f"{_shown(path)} read as a date without its time")
+        return True
+
+    def _drop(self, holder: Any, path: _Path) -> bool:
+        if isinstance(holder, list) and isinstance(path[-1], int):
+            # The place stays until the end of the round: other errors count by it.
+            holder[path[-1]] = None
+        elif isinstance(holder, dict):
+            del holder[path[-1]]
+        else:
+            return False
+        self.doubts.append(f"{_shown(path)} not readable")
+        return True
+
+    def _choice(self, holder: dict[str, Any], path: _Path) -> bool:
+        """Keep the first of several values of a choice, or name the drug where no value is given."""
+        for stem in _CHOICES:
+            given = [name for name in holder if name.startswith(stem) and name[len(stem) :][:1].isupper()]
+            for name in given[1:]:
+                del holder[name]
+            if len(given) > 1:
+                self.doubts.append(f"{_shown((*path, stem))} given twice")
+                return True
+        if not path and not any(name.startswith("medication") for name in holder):
+            # The drug itself was read before: the model only wants to have one.
+            holder["medicationCodeableConcept"] = {"text": "unknown"}
+            return True
+        return False
+
+
+def _sweep(value: Any) -> None:
+    """Take out the list elements that a round has dropped."""
+    if isinstance(value, list):
+        value[:] = [item for item in value if item is not None]
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _sweep(part)
+
+
+def _member(holder: Any, step: int | str) -> Any:
+    if isinstance(holder, dict):
+        return holder.get(step)
+    if isinstance(holder, list) and isinstance(step, int) and step < len(holder):
+        return holder[step]
+    return None
+
+
+def _shown(path: _Path) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text

@@ -1,0 +1,103 @@
+"""Coding systems as FHIR writes them, by URL or OID, to the code systems of the knowledge.
+
+URLs and OIDs are those of the HL7 Terminology registry (terminology.hl7.org: NamingSystem icd10CM, icd10,
+ICD-9CM-diagnosiscodes, icd9cm, UNII, v3-WC, hcpcs-Level-II; FHIR R5, terminologies-systems and
+namingsystem-terminologies, for the others). Added are addresses that senders of real data use: the older ones of HCPCS
+that CMS itself used, and NCI codes of routes under the Metathesaurus.
+"""
+
+import re
+
+from cards.model import Code, System
+
+_SYSTEMS: dict[System, tuple[str, ...]] = {
+    System.RXNORM: ("http://www.nlm.nih.gov/research/umls/rxnorm", "2.16.840.1.113883.6.88"),
+    System.SNOMED: ("http://snomed.info/sct", "2.16.840.1.113883.6.96"),
+    System.NDC: ("http://hl7.org/fhir/sid/ndc", "2.16.840.1.113883.6.69"),
+    System.ATC: ("http://www.whocc.no/atc", "2.16.840.1.113883.6.73"),
+    System.UNII: ("http://fdasis.nlm.nih.gov", "2.16.840.1.113883.4.9"),
+    System.HCPCS: (
+        "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
+        "http://www.cms.gov/Medicare/Coding/MedHCPCSGenInfo",
+        "http://www.cms.gov/Medicare/Coding/MedHCPCSGenInfo/index.html",
+        "2.16.840.1.113883.6.285",
+        "2.16.840.1.113883.6.14",
+    ),
+    System.ICD10CM: (
+        "http://hl7.org/fhir/sid/icd-10-cm",
+        "http://terminology.hl7.org/CodeSystem/icd10CM",
+        "2.16.840.1.113883.6.90",
+    ),
+    System.ICD10: (
+        "http://hl7.org/fhir/sid/icd-10",
+        "http://terminology.hl7.org/CodeSystem/icd10",
+        "2.16.840.1.113883.6.3",
+    ),
+    System.ICD9CM: (
+        "http://hl7.org/fhir/sid/icd-9-cm",
+        "http://hl7.org/fhir/sid/icd-9-cm/diagnosis",
+        "http://terminology.hl7.org/CodeSystem/icd9cm",
+        "2.16.840.1.113883.6.103",
+        "2.16.840.1.113883.6.42",
+        "2.16.840.1.113883.6.2",
+    ),
+    System.NCIT: (
+        "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
+        "http://ncimeta.nci.nih.gov",
+        "2.16.840.1.113883.3.26.1.1",
+        "2.16.840.1.113883.3.26.1.2",
+    ),
+}
+_LETTERED = frozenset({System.ATC, System.HCPCS, System.UNII, System.NCIT})
+_OID_PREFIX = "urn:oid:"
+_SNOMED_EDITION = "http://snomed.info/sct/"
+
+
+def _folded(system: str) -> str:
+    folded = system.strip().rstrip("/").lower().removeprefix(_OID_PREFIX)
+    return "http://" + folded.removeprefix("https://") if folded.startswith("https://") else folded
+
+
+_BY_ADDRESS = {_folded(address): system for system, addresses in _SYSTEMS.items() for address in addresses}
+
+
+def system_of(address: str) -> System | None:
+    """Find a code system by its URL or OID; case, `https`, `urn:oid:`, spaces and a last slash make no difference."""
+    if known := _BY_ADDRESS.get(address):
+        return known
+    folded = _folded(address)
+    if folded.startswith(_SNOMED_EDITION):
+        return System.SNOMED
+    return _BY_ADDRESS.get(folded)
+
+
+def codes(address: str | None, value: str | None) -> tuple[Code, ...]:
+    """Read a Coding as codes of the knowledge; empty where the system is not one of ours.
+
+    An NDC becomes nine digits, labeller and product; ten digits without hyphens can be read in three ways, and give
+    three.
+    """
+    system = system_of(address) if address else None
+    text = value.strip() if value else ""
+    if system is None or not text:
+        return ()
+    if system is System.NDC:
+        return tuple(Code(system, product) for product in ndc_products(text))
+    return (Code(system, text.upper() if system in _LETTERED else text),)
+
+
+_PARTED = re.compile(r"^(\d{4,5})-(\d{3,4})(?:-\d{1,2})?$")
+
+
+def ndc_products(value: str) -> tuple[str, ...]:
+    """Return the labeller and product of an NDC in the 5-4 padding of HIPAA, every possible reading of it."""
+    if parted := _PARTED.match(value):
+        return (parted[1].zfill(5) + parted[2].zfill(4),)
+    if not (value.isascii() and value.isdigit()):
+        return ()
+    if len(value) in (9, 11):
+        return (value[:9],)
+    if len(value) == 10:
+        readings = ("0" + value[:8], value[:5] + "0" + value[5:8], value[:9])
+        return tuple(dict.fromkeys(readings))
+    return ()

@@ -1,0 +1,84 @@
+"""The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import msgspec
+from flask import Blueprint, Response, g, request
+
+from service.answer import Engine, answer
+from service.discovery import Service, discovery_document, service_by_id
+from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
+from service.settings import Settings
+from service.telemetry import Counts
+
+Clock = Callable[[], datetime]
+
+MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
+CHUNK = 64 * 1024
+
+
+def hooks_blueprint(settings: Settings, engine: Engine | None, clock: Clock, counts: Counts) -> Blueprint:
+    """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
+    pages = Blueprint("hooks", __name__)
+
+    @pages.get("/cds-services")
+    def discover() -> Response:
+        return Response(msgspec.json.encode(discovery_document()), mimetype="application/json")
+
+    # A client that was given the address with a trailing slash asks for a double one.
+    @pages.post("/cds-services//<service_id>")
+    @pages.post("/cds-services/<service_id>")
+    def call(service_id: str) -> Response:
+        body = _read(settings.max_body_bytes)
+        service = _service(service_id)
+        deviations = _media_deviations()
+        if engine is None:
+            raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
+        given = answer(body, service, engine=engine, on=_today(clock, settings))
+        deviations += given.deviations
+        counts.add(deviations)
+        g.said = {
+            **g.get("said", {}),
+            "outcome": given.outcome,
+            "rules": given.rules,
+            "indicators": given.indicators,
+            "unidentified": given.unidentified,
+            "deviations": deviations,
+        }
+        return Response(given.body, mimetype="application/json")
+
+    return pages
+
+
+def _read(limit: int) -> bytes:
+    """Read the body, or as much of it as shows that it is too long."""
+    body = bytearray()
+    while len(body) <= limit and (chunk := request.stream.read(CHUNK)):
+        body += chunk
+    if len(body) > limit:
+        raise BodyTooLarge(f"The request body is longer than {limit} bytes. Send less, or raise max_body_bytes.")
+    return bytes(body)
+
+
+def _service(service_id: str) -> Service:
+    service = service_by_id(service_id)
+    if service is None:
+        raise UnknownService("No CDS service has this id. Take the id from GET /cds-services.")
+    g.said = {"service": service.id, "hook": service.hook}
+    return service
+
+
+def _media_deviations() -> tuple[str, ...]:
+    """Refuse what is not JSON in UTF-8 without compression; a missing type is served and counted."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise UnsupportedMedia("The request body is compressed. Send it without Content-Encoding.")
+    if request.mimetype and request.mimetype not in MEDIA_TYPES:
+        raise UnsupportedMedia("The request body is not of type application/json. Set Content-Type to it.")
+    if request.mimetype_params.get("charset", "utf-8").strip().lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMedia("The request body is not in UTF-8. Encode it in UTF-8 and set the charset so.")
+    return () if request.mimetype else ("content-type-missing",)
+
+
+def _today(clock: Clock, settings: Settings) -> date:
+    return clock().astimezone(settings.zone).date()

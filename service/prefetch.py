@@ -1,0 +1,112 @@
+"""What arrived with a call, by resource type and not by key, and what is missing from it.
+
+Absent, empty, failed and unreadable are four different things (CDS Hooks 2.0.1, Prefetch Template): `null` and an empty
+Bundle mean that there are no data, a missing key that nobody asked, an OperationOutcome that asking failed.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from cards.model import Gap
+from service.discovery import PREFETCH
+from service.fhir import Delivery, Resource, open_value
+from service.wire import Deviation, HookRequest
+
+_MEDICATION_KEYS = frozenset(key for key in PREFETCH if key.startswith("medication"))
+_CONDITIONS_KEY = "conditions"
+_ALLERGIES_KEY = "allergies"
+_MEDICATION_TYPES = frozenset(
+    {
+        "MedicationRequest",
+        "MedicationOrder",
+        "MedicationStatement",
+        "MedicationAdministration",
+        "MedicationDispense",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetched:
+    """The delivered resources, and what is known to be missing.
+
+    `medications_obtained` says whether a medication list was delivered, even an empty one; without it, `gaps` says
+    whether it was absent or failed.
+    """
+
+    resources: tuple[Resource, ...] = ()
+    gaps: Mapping[Gap, int] = field(default_factory=dict)
+    deviations: tuple[Deviation, ...] = ()
+    medications_obtained: bool = False
+    conditions_supplied: bool = False
+    allergies_supplied: bool = False
+
+
+def collect(request: HookRequest) -> Prefetched:
+    """Sort the prefetch of a request. Never raises for what it may contain."""
+    collection = _Collection()
+    for key, raw in (request.prefetch or {}).items():
+        collection.add(key, raw)
+    collection.close()
+    return Prefetched(
+        tuple(collection.resources),
+        dict(collection.gaps),
+        tuple(collection.deviations),
+        collection.medications,
+        collection.conditions,
+        collection.allergies,
+    )
+
+
+@dataclass(slots=True)
+class _Collection:
+    resources: list[Resource] = field(default_factory=list)
+    gaps: Counter[Gap] = field(default_factory=Counter)
+    deviations: list[Deviation] = field(default_factory=list)
+    medications: bool = False
+    conditions: bool = False
+    allergies: bool = False
+
+    def add(self, key: str, raw: msgspec.Raw) -> None:
+        delivery = open_value(raw)
+        kinds = {resource.kind for resource in delivery.resources}
+        self.resources += delivery.resources
+        self._note_supplied(key, delivery, kinds)
+        self._note_gaps(key, delivery, kinds)
+        if delivery.wrapped:
+            self.deviations.append(Deviation.PREFETCH_WRAPPED)
+        if delivery.garbage:
+            self.deviations.append(Deviation.PREFETCH_UNREADABLE)
+
+    def _note_supplied(self, key: str, delivery: Delivery, kinds: set[str]) -> None:
+        answered = delivery.is_null or delivery.is_bundle
+        if key in _MEDICATION_KEYS:
+            self.medications = self.medications or answered
+        elif key not in PREFETCH:
+            self.medications = self.medications or delivery.is_bundle
+        self.medications = self.medications or not kinds.isdisjoint(_MEDICATION_TYPES)
+        self.conditions = self.conditions or (key == _CONDITIONS_KEY and answered) or "Condition" in kinds
+        self.allergies = self.allergies or (key == _ALLERGIES_KEY and answered) or "AllergyIntolerance" in kinds
+
+    def _note_gaps(self, key: str, delivery: Delivery, kinds: set[str]) -> None:
+        medication = key in _MEDICATION_KEYS or not kinds.isdisjoint(_MEDICATION_TYPES)
+        condition = key == _CONDITIONS_KEY or "Condition" in kinds
+        if delivery.failed or delivery.garbage:
+            self.gaps.update(_of(medication, Gap.MEDICATIONS_FAILED, condition, Gap.CONDITIONS_FAILED))
+        if delivery.paged:
+            self.gaps.update(_of(medication, Gap.MEDICATIONS_PAGED, condition, Gap.CONDITIONS_PAGED))
+
+    def close(self) -> None:
+        """Name what nobody sent, where nothing says that asking for it failed."""
+        if not self.medications and not self.gaps[Gap.MEDICATIONS_FAILED]:
+            self.gaps[Gap.MEDICATIONS_ABSENT] = 1
+        if not self.conditions and not self.gaps[Gap.CONDITIONS_FAILED]:
+            self.gaps[Gap.CONDITIONS_ABSENT] = 1
+        self.gaps = +self.gaps
+
+
+def _of(medication: bool, medication_gap: Gap, condition: bool, condition_gap: Gap) -> list[Gap]:
+    return [gap for gap, applies in ((medication_gap, medication), (condition_gap, condition)) if applies]

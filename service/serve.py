@@ -1,0 +1,117 @@
+"""Run the service on granian: checked first, in the foreground, settings handed to every worker process."""
+
+import errno
+import socket
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from service.errors import SettingsError
+from service.settings import Settings
+from service.telemetry import logging_config
+
+# A stalled client holds one thread and nothing else; past the backpressure, connections wait in the backlog.
+THREADS = 64
+BACKPRESSURE = 128
+DRAIN_SECONDS = 10
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; calls under way are finished first.
+
+    Raises SettingsError if the address may not or cannot be used, or if the data folder cannot.
+    """
+    refuse_open_door(settings)
+    refuse_taken_port(settings)
+    prepare_data_dir(settings.data_dir)
+    text = settings.model_dump_json()
+    # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
+    application(text)
+    announce(f"Serving {base_url(settings)}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
+    _server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
+
+
+@cache
+def application(settings: str) -> Callable[..., Any]:
+    """Make the WSGI application of these settings (JSON), once per process, and warm it."""
+    from service.app import create_app, warm
+
+    app = create_app(Settings.model_validate_json(settings))
+    warm(app)
+    return app
+
+
+def base_url(settings: Settings) -> str:
+    """Write the address that the service listens on."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Refuse to listen beyond this machine while nobody is named who may call."""
+    if not settings.loopback and not settings.clients:
+        raise SettingsError(
+            f"host {settings.host}: this address is reachable from other machines, and no client is configured. "
+            "Add a [[clients]] table to the TOML file, or listen on 127.0.0.1."
+        )
+
+
+def refuse_taken_port(settings: Settings) -> None:
+    """Refuse a port in use: granian would share it silently and get a part of the calls."""
+    taken = SettingsError(
+        f"port {settings.port} on {settings.host}: another program uses it. Stop that program, or choose another --port."
+    )
+    family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as caller:
+        caller.settimeout(0.5)
+        if caller.connect_ex(address) == 0:
+            raise taken
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        if hasattr(socket, "SO_REUSEPORT"):
+            # Where a port can be shared, this only allows one whose last connections are still closing.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            raise _unusable(settings, error, taken) from error
+
+
+def prepare_data_dir(folder: Path) -> None:
+    """Make the data folder, for its user only."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"data_dir {folder}: it cannot be made ({error.strerror}). Give a folder that you can write with --data-dir."
+        ) from error
+
+
+def _unusable(settings: Settings, error: OSError, taken: SettingsError) -> SettingsError:
+    if error.errno == errno.EADDRINUSE:
+        return taken
+    return SettingsError(
+        f"port {settings.port} on {settings.host}: it cannot be used ({error.strerror}). Choose another --host or --port."
+    )
+
+
+def _server(settings: Settings) -> Granian:
+    return Granian(
+        "service",
+        address="127.0.0.1" if settings.host == "localhost" else settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=THREADS,
+        backpressure=BACKPRESSURE,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=DRAIN_SECONDS,
+        log_level=LogLevels.error,
+        log_dictconfig=logging_config(settings.log_level),
+        log_access=False,
+    )

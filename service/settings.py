@@ -1,0 +1,270 @@
+"""The settings: flag over environment over file, read once, every problem reported at once.
+
+`Settings` is frozen, so that it can travel to worker processes. A scalar is a flag, a `UPA_CDS_*` variable or a
+top-level key of the TOML file; lists and tables live in the file only.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.errors import SettingsError
+
+PREFIX = "UPA_CDS_"
+CONFIG = "config"
+LARGEST_BODY = 1024**3
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Name the folder for what the service keeps (XDG Base Directory Specification, XDG_STATE_HOME)."""
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "upa-cds"
+
+
+def _address(value: str) -> str:
+    if value != "localhost":
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError("give an IP address or localhost") from None
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        near = _nearest(value, available_timezones())
+        raise ValueError(f"give an IANA time zone, for example {near or 'Europe/Berlin'}") from None
+    return value
+
+
+def _web_address(value: str) -> str:
+    """Accept `https://host[:port][/path]`; user names and passwords have no place in it."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("give an absolute http or https address without query")
+    if parts.username or parts.password:
+        raise ValueError("leave user name and password out of the address")
+    return value.rstrip("/")
+
+
+def _web_origin(value: str) -> str:
+    """Accept `https://host[:port]`, as browsers write it in the Origin header (RFC 6454, section 7)."""
+    address = _web_address(value)
+    if urlsplit(address).path:
+        raise ValueError("give scheme, host and port only, for example https://ehr.example.org")
+    return address.lower()
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) else value
+
+
+class Client(BaseModel):
+    """An EHR or page that may call. `origins` are the web pages that a browser may call from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1)
+    origins: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = ()
+
+
+Ceiling = Literal["info", "warning"]
+
+
+class Settings(BaseModel):
+    """Everything that a site can choose. A `Settings` that exists is valid in itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: Annotated[str, AfterValidator(_address)] = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Anything but loopback needs at least one client.",
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="TCP port to listen on.")
+    workers: int = Field(default=2, ge=1, le=64, description="Worker processes.")
+    data_dir: Path = Field(
+        default_factory=lambda: default_data_dir(os.environ),
+        description="Folder for what the service keeps; made at start, readable by its user only.",
+    )
+    knowledge: Path | None = Field(
+        default=None, description="Folder of the site's own knowledge; without it the packaged knowledge is used."
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="Time zone of the site (IANA name); it decides which day a call belongs to."
+    )
+    jurisdiction: Literal["us", "eu", "au"] = Field(
+        default="us", description="Whose label wording and citation the cards use."
+    )
+    max_body_bytes: int = Field(
+        default=10 * 1024**2, ge=1, le=LARGEST_BODY, description="Longest accepted request body, in bytes."
+    )
+    unobtainable: Annotated[Literal["412", "card"], BeforeValidator(_text)] = Field(
+        default="412",
+        description="Answer to an order in scope whose medication data were not sent: the error 412, "
+        "or a card that says the check was not completed.",
+    )
+    public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None, description="Address under which clinicians reach this service; links appear only with it."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line that is written."
+    )
+    disabled_rules: tuple[str, ...] = Field(default=(), description="Ids of rules that are switched off.")
+    indicator_ceiling: Mapping[str, Ceiling] = Field(
+        default_factory=dict, description="Highest indicator that a rule may show: rule id = info or warning."
+    )
+    clients: tuple[Client, ...] = Field(
+        default=(), description="Who may call: one [[clients]] table each, with id and origins."
+    )
+
+    @property
+    def loopback(self) -> bool:
+        """Tell whether only programs on this machine can reach the service."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Give the site's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+FILE_ONLY = frozenset({"disabled_rules", "indicator_ceiling", "clients"})
+SCALARS = tuple(name for name in Settings.model_fields if name not in FILE_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The settings in force, and for each one that is not a default the place it was read from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One value as somebody wrote it, and where."""
+
+    value: Any
+    where: str
+
+
+def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings once; see `effective_settings`."""
+    return effective_settings(flags, environ).settings
+
+
+def effective_settings(
+    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None
+) -> Effective:
+    """Read flags (a name with None is not given), environment and file, in that order of precedence.
+
+    Raises SettingsError with one line per problem: what is wrong, where, and what to do.
+    """
+    problems: list[str] = []
+    environ = os.environ if environ is None else environ
+    by_flag = {name: _Given(value, _flag(name)) for name, value in (flags or {}).items() if value is not None}
+    by_variable = _from_environment(environ, problems)
+    config = by_flag.pop(CONFIG, None) or by_variable.get(CONFIG)
+    by_variable.pop(CONFIG, None)
+    given = {**_from_file(config, problems), **by_variable, **by_flag}
+    settings = _validated(given, default_data_dir(environ), problems)
+    if problems or settings is None:
+        raise SettingsError(*problems)
+    return Effective(settings, {name: entry.where for name, entry in given.items()})
+
+
+def check_rules(settings: Settings, rules: Iterable[str]) -> None:
+    """Refuse settings that name a rule which the knowledge does not have: a misspelt switch would do nothing."""
+    known = tuple(rules)
+    named = {"disabled_rules": settings.disabled_rules, "indicator_ceiling": tuple(settings.indicator_ceiling)}
+    problems = [
+        f"{setting}: the knowledge has no rule {rule}.{nearest_hint(rule, known)}"
+        for setting, ids in named.items()
+        for rule in ids
+        if rule not in known
+    ]
+    if problems:
+        raise SettingsError(*problems)
+
+
+def nearest_hint(name: str, known: Iterable[str]) -> str:
+    """Say which known name was probably meant: ` Did you mean x?`, or nothing."""
+    near = _nearest(name, known)
+    return f" Did you mean {near}?" if near else ""
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(get_close_matches(name, sorted(known), n=1)), None)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def variable_name(name: str) -> str:
+    """Name the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Given]:
+    names = {variable_name(name): name for name in (*SCALARS, CONFIG)}
+    file_only = {variable_name(name): name for name in FILE_ONLY}
+    given = {}
+    for variable in sorted(name for name in environ if name.upper().startswith(PREFIX)):
+        if variable in names:
+            given[names[variable]] = _Given(environ[variable], f"environment variable {variable}")
+        elif variable in file_only:
+            problems.append(f"{variable}: set {file_only[variable]} in the TOML file; it is not a scalar.")
+        else:
+            problems.append(f"{variable}: no setting has this name.{nearest_hint(variable, names)}")
+    return given
+
+
+def _from_file(config: _Given | None, problems: list[str]) -> dict[str, _Given]:
+    if config is None:
+        return {}
+    path = Path(str(config.value))
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{config.where}: {path} cannot be read ({error.strerror}). Give a readable TOML file.")
+        return {}
+    except ValueError as error:
+        problems.append(f"{path}: this is not TOML in UTF-8 ({error}). Correct the file.")
+        return {}
+    for name in sorted(document.keys() - Settings.model_fields.keys()):
+        problems.append(f"{path}, key {name}: no setting has this name.{nearest_hint(name, Settings.model_fields)}")
+    known = Settings.model_fields.keys() & document.keys()
+    return {name: _Given(document[name], f"{path}, key {name}") for name in known}
+
+
+def _validated(given: Mapping[str, _Given], data_dir: Path, problems: list[str]) -> Settings | None:
+    values = {"data_dir": data_dir} | {name: entry.value for name, entry in given.items()}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems.extend(_problem(detail, given) for detail in error.errors(include_url=False))
+        return None
+
+
+def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
+    name, *rest = (str(part) for part in detail["loc"])
+    where = given[name].where if name in given else name
+    place = ".".join([where, *rest])
+    if detail["type"] == "extra_forbidden":
+        return f"{place}: no such key.{nearest_hint(rest[-1] if rest else name, Client.model_fields)}"
+    message = detail["msg"].removeprefix("Value error, ")
+    value = "" if name == "public_base_url" else f" {detail['input']!r}"
+    return f"{place}: the value{value} is not accepted: {message[:1].lower()}{message[1:]}."

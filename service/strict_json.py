@@ -1,0 +1,134 @@
+"""JSON without the liberties of the standard library: what we read, we read in one way only.
+
+Refused, since different readers disagree about them: a repeated key, NaN and Infinity, numbers too large for a float,
+lone surrogates, a byte order mark, any encoding but UTF-8, and deep nesting.
+"""
+
+import codecs
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from service.errors import InvalidRequest
+
+DEEPEST = 64
+_PLAIN_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class _RepeatedKeyError(Exception):
+    """A key occurs twice in one object."""
+
+
+def decoded(data: bytes, where: str) -> str:
+    """Return UTF-8 text, or raise InvalidRequest."""
+    if data.startswith(_MARKS):
+        raise InvalidRequest(f"{where} starts with a byte order mark: send plain UTF-8.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{where} is not valid UTF-8: send UTF-8.") from None
+
+
+def loads(data: bytes, where: str) -> Any:
+    """Parse JSON strictly. Errors name the place and the key, never a value.
+
+    `where` starts the error message ("The request", "prefetch").
+    """
+    text = decoded(data, where)
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused, parse_float=_finite)
+    except _RepeatedKeyError:
+        raise InvalidRequest(f"{where} has the key {_repeated_key(text)} twice: send each key once.") from None
+    except RecursionError:
+        raise too_deep(where) from None
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(f"{where} is not valid JSON (character {error.pos}): send valid JSON.") from None
+    except ValueError:
+        raise InvalidRequest(f"{where} has a number that is not allowed in JSON: send finite numbers.") from None
+    _check(value, text, where)
+    return value
+
+
+def too_deep(where: str) -> InvalidRequest:
+    """Make the error for JSON that is nested too deep."""
+    return InvalidRequest(f"{where} is nested deeper than {DEEPEST} levels: send a flatter structure.")
+
+
+def _check(value: Any, text: str, where: str) -> None:
+    # Counting brackets is much cheaper than walking, and almost always enough.
+    if text.count("{") + text.count("[") > DEEPEST and any(depth > DEEPEST for depth in _depths(value)):
+        raise too_deep(where)
+    if ("\\ud" in text or "\\uD" in text) and _lone_surrogate(value):
+        raise InvalidRequest(f"{where} has half of a surrogate pair: send valid Unicode.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _RepeatedKeyError
+    return made
+
+
+def _refused(_: str) -> NoReturn:
+    raise ValueError
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _depths(value: Any) -> Iterator[int]:
+    stack = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, dict | list):
+            yield depth
+            stack.extend((part, depth + 1) for part in (item.values() if isinstance(item, dict) else item))
+
+
+def _lone_surrogate(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as the list of its members, so that a repeated key survives."""
+
+
+def _repeated_key(text: str) -> str:
+    try:
+        found = _search(json.loads(text, object_pairs_hook=_Pairs), ())
+    except (ValueError, RecursionError):
+        # The rest of the text is broken too.
+        found = None
+    return ".".join(found) if found else "(unknown)"
+
+
+def _search(value: Any, path: tuple[str, ...]) -> tuple[str, ...] | None:
+    if len(path) > DEEPEST or not isinstance(value, list):
+        return None
+    if not isinstance(value, _Pairs):
+        parts = ((f"[{index}]", part) for index, part in enumerate(value))
+        return next((found for name, part in parts if (found := _search(part, (*path, name)))), None)
+    seen: set[str] = set()
+    for key, part in value:
+        if key in seen:
+            return (*path, shown(key))
+        seen.add(key)
+        if found := _search(part, (*path, shown(key))):
+            return found
+    return None
+
+
+def shown(key: str) -> str:
+    """Return a key for use in a message; a key that looks like data is not repeated."""
+    return key if _PLAIN_KEY.match(key) else "(key)"
