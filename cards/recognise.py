@@ -136,18 +136,19 @@ class Recogniser:
         by_name = [entry for text in name_texts if (entry := self._named(text))]
         if not by_code and not by_name:
             return Recognition()
-        place = _Place(
-            topical=not self._topical.isdisjoint(place_codes := frozenset(places))
-            or self._says(self._topical_words, (*name_texts, *(texts := tuple(place_texts)))),
-            subcutaneous=not self._subcutaneous.isdisjoint(place_codes)
-            or self._says(self._subcutaneous_words, (*name_texts, *texts)),
-            interval_days=interval_days,
-        )
+        place = self._place(frozenset(places), (*name_texts, *place_texts), interval_days)
         found = by_code or [(entry.label, entry) for entry in by_name]
         recognised = self._merge(found, by_name, place)
         known = {item.ingredient for item in recognised}
         others = [entry.ingredient for entry in by_name if entry.ingredient not in known]
         return Recognition(recognised, others[0] if others else None)
+
+    def _place(self, codes: frozenset[Code], texts: Sequence[str], interval_days: int | None) -> "_Place":
+        return _Place(
+            topical=not self._topical.isdisjoint(codes) or self._says(self._topical_words, texts),
+            subcutaneous=not self._subcutaneous.isdisjoint(codes) or self._says(self._subcutaneous_words, texts),
+            interval_days=interval_days,
+        )
 
     def _merge(
         self, found: Sequence[tuple[Code | str, _Entry]], by_name: Sequence[_Entry], place: "_Place"
