@@ -151,6 +151,7 @@ class _Builder:
         yield from self._remarks()
         yield from self._partner_labels()
         if self.finding.loud:
+            yield Paragraph(self.lines["pitfalls"], drop=2)
             yield Paragraph(self.lines["proceed"], drop=1)
         yield from self._doubts()
         yield from self._conventions()
@@ -224,7 +225,7 @@ class _Builder:
     def _indication(self) -> str:
         group = self.lead.indication
         if group is None:
-            return self.lines["indication-none" if self.problems.supplied else "indication-not-supplied"]
+            return self.lines[self._why_no_indication()]
         name = self.catalogue.conditions[group].name
         if self.lead.by_order:
             return self.lines["indication-order"].format(indication=name)
@@ -234,6 +235,11 @@ class _Builder:
             provisional=self.lines["provisional"] if provisional(self.problems, group) else "",
             others=self.lines["others"].format(others=listed(others)) if others else "",
         )
+
+    def _why_no_indication(self) -> str:
+        if self.problems.supplied:
+            return "indication-none"
+        return "indication-failed" if Gap.CONDITIONS_FAILED in self.gaps else "indication-not-supplied"
 
     def _remarks(self) -> Iterator[Paragraph]:
         partners = {pair.partner.ingredient for pair in self.finding.pairs}
@@ -293,13 +299,14 @@ class _Builder:
         """Return the drafts that can be taken back: new ones, of pairs that overlap."""
         pairs = [pair for pair in self.finding.pairs if pair.relation is Relation.OVERLAP and not pair.quiet]
         exposures = {item.ingredient: item for pair in pairs for item in pair.exposures}.values()
-        return [
-            (item, fact)
+        removable = {
+            fact.ref: (item, fact)
             for item in exposures
             if item.established is not State.CURRENT and not self._protected(item)
             for fact in item.drafts
             if fact.id and fact.status in {"draft", None}
-        ]
+        }
+        return list(removable.values())
 
     def _protected(self, exposure: Exposure) -> bool:
         """Say whether a medicine may keep a transplant alive and must not be removed with one click."""

@@ -159,8 +159,8 @@ NEEDED: Mapping[str, frozenset[str]] = {
     ),
     "lines": frozenset(
         "overlap overlap-not-named recent sequential incomplete why secondary covered named not-named indication-order "
-        "indication-record indication-none indication-not-supplied provisional others infection undated "
-        "partner-label partner-label-none action-keep-one action-existing no-abrupt-stop proceed replaced quiet "
+        "indication-record indication-none indication-not-supplied indication-failed provisional others infection undated "
+        "partner-label partner-label-none action-keep-one action-existing no-abrupt-stop pitfalls proceed replaced quiet "
         "disagreement doubt convention gaps scope version not-approved lowered".split()
     ),
     "gaps": frozenset(item.value for item in Gap),

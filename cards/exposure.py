@@ -254,16 +254,20 @@ class _Calculator:
     def _contributions(
         self, facts: Sequence[tuple[MedicationFact, Recognised]], *, in_session: bool
     ) -> list[Contribution]:
+        stated = _stated_regimen(facts)
         documented = [fact.given for fact, _ in facts if fact.given and fact.kind is not Kind.REQUEST]
-        single = [self._single(fact, item, documented, in_session=in_session) for fact, item in facts]
+        single = [
+            self._single(fact, item.regimen or stated, documented, in_session=in_session) for fact, item in facts
+        ]
         return sorted(self._capped(single), key=_strongest_first)
 
     def _single(
-        self, fact: MedicationFact, item: Recognised, documented: Sequence[date], *, in_session: bool
+        self, fact: MedicationFact, regimen: str | None, documented: Sequence[date], *, in_session: bool
     ) -> Contribution:
-        window = self._window(item)
+        window = self._window(regimen)
         if in_session and self.session.replaced(fact, self.ingredient) and fact.status not in _STOPPED:
-            return Contribution(fact, State.RECENT, Basis.REPLACED, window, last=self.on, stop=self.on)
+            until = self.on + timedelta(days=window.washout)
+            return Contribution(fact, State.RECENT, Basis.REPLACED, window, last=self.on, until=until, stop=self.on)
         if fact.kind is Kind.ADMINISTRATION:
             return self._after(fact, Basis.ADMINISTRATION, window, fact.given)
         if fact.kind is Kind.DISPENSE:
@@ -276,7 +280,7 @@ class _Calculator:
             return self._statement(fact, window)
         return self._request(fact, window, documented)
 
-    def _window(self, item: Recognised) -> Window:
+    def _window(self, stated: str | None) -> Window:
         entry = self.catalogue.ingredients[self.ingredient]
         default = self.catalogue.drug_class(self.ingredient).windows
         dosing, washout = entry.windows.dosing, entry.windows.washout
@@ -286,7 +290,7 @@ class _Calculator:
             dosing is None or dosing.basis == "convention",
             washout is None or washout.basis == "convention",
         )
-        regimen = entry.regimens.get(item.regimen or "")
+        regimen = entry.regimens.get(stated or "")
         if regimen and regimen.dosing < window.dosing:
             return replace(window, dosing=regimen.dosing, dosing_convention=False)
         return window
@@ -387,35 +391,24 @@ class _Calculator:
         if not stops:
             return list(contributions)
         stop = max(stops)
-        residual = self._residual(contributions, stop)
-        settled = [self._settle(item, residual) if item.basis is Basis.STOP else item for item in contributions]
+        settled = [self._settle(item) if item.basis is Basis.STOP else item for item in contributions]
         if any(item.basis is Basis.ACTIVE and item.fact.kind is Kind.REQUEST for item in settled):
             return settled
-        return [self._cap(item, stop, residual) for item in settled]
+        return [self._cap(item, stop) for item in settled]
 
-    def _residual(self, contributions: Sequence[Contribution], stop: date) -> date:
-        """Return the last exposure before a stop: the last documented dose of an interval medicine, else the stop."""
-        given = [
-            item.fact.given
-            for item in contributions
-            if item.basis is Basis.ADMINISTRATION and item.fact.given and item.fact.given <= stop
-        ]
-        in_session = any(item.stop == self.on and _of_session(item) for item in contributions)
-        return stop if self._daily or in_session or not given else max(given)
-
-    def _settle(self, item: Contribution, residual: date) -> Contribution:
+    def _settle(self, item: Contribution) -> Contribution:
+        """Return the state after a recorded stop: its day is the last exposure, whatever the last dose."""
         if item.stop is None:
             return item
-        last = min(item.stop, residual)
-        until = last + timedelta(days=item.window.washout)
-        return replace(item, state=State.RECENT if until >= self.on else State.PAST, last=last, until=until)
+        until = item.stop + timedelta(days=item.window.washout)
+        return replace(item, state=State.RECENT if until >= self.on else State.PAST, until=until)
 
-    def _cap(self, item: Contribution, stop: date, residual: date) -> Contribution:
+    def _cap(self, item: Contribution, stop: date) -> Contribution:
         if item.state is not State.CURRENT or _shown_after(item, stop):
             return item
-        until = residual + timedelta(days=item.window.washout)
+        until = stop + timedelta(days=item.window.washout)
         state = State.RECENT if until >= self.on else State.PAST
-        return replace(item, state=state, last=residual, until=until, stop=stop, capped=True)
+        return replace(item, state=state, last=stop, until=until, stop=stop, capped=True)
 
     def _old_activity(self, facts: Sequence[tuple[MedicationFact, Recognised]]) -> date | None:
         """Return the last recorded activity where it is more than twelve months old."""
@@ -428,8 +421,14 @@ class _Calculator:
         return max(past) if max(past) < self.on - timedelta(days=_QUIET_DAYS) else None
 
 
-def _of_session(item: Contribution) -> bool:
-    return item.basis is Basis.REPLACED or (item.basis is Basis.STOP and item.fact.origin is Origin.DRAFT)
+def _stated_regimen(facts: Sequence[tuple[MedicationFact, Recognised]]) -> str | None:
+    """Return the regimen of the latest request: it tells how the doses were given that do not say so themselves."""
+    requests = [
+        (fact.authored, item.regimen)
+        for fact, item in facts
+        if fact.kind is Kind.REQUEST and fact.origin is Origin.CHART and fact.authored
+    ]
+    return max(requests, key=lambda item: item[0])[1] if requests else None
 
 
 def _shown_after(item: Contribution, stop: date) -> bool:

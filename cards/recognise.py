@@ -15,6 +15,7 @@ from cards.model import Code, Recognised, System
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _LONGEST_TEXT = 2_000
+_MARKS = str.maketrans(dict.fromkeys("™®©℠", " "))
 T = TypeVar("T")
 
 
@@ -45,9 +46,14 @@ class _Mention:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text, folded for comparison; marks and punctuation only separate."""
-    folded = unicodedata.normalize("NFKC", text[:_LONGEST_TEXT]).casefold()
-    return _WORD.findall(folded)
+    """Return the words of a text, folded for comparison.
+
+    Punctuation and trade-mark signs only separate; soft hyphens and zero-width characters are not there at all.
+    """
+    plain = text[:_LONGEST_TEXT].translate(_MARKS)
+    if not plain.isascii():
+        plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
+    return _WORD.findall(unicodedata.normalize("NFKC", plain).casefold())
 
 
 class _Phrases(Generic[T]):

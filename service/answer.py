@@ -5,11 +5,12 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
-from cards.model import Card, Gap, Hook, Indicator, PatientRecord, Suggestion
+from cards.model import Card, Gap, Hook, Indicator, PatientRecord, Recognised, Suggestion
 from service import wire
 from service.discovery import Service
 from service.errors import DataUnavailable, InvalidRequest
@@ -40,6 +41,28 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftTrace:
+    """What the first look made of one draft; `asked` says that the call is about it."""
+
+    ref: str
+    asked: bool
+    orders: bool
+    recognised: tuple[Recognised, ...]
+    unresolved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a call brought, for `explain`: the drafts, the prefetch keys, and how many resources of each type."""
+
+    service: str
+    hook: str
+    drafts: tuple[DraftTrace, ...]
+    prefetch: tuple[str, ...]
+    read: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A hook response and what to count of it.
 
@@ -48,6 +71,7 @@ class Answer:
 
     body: bytes
     outcome: str
+    trace: Trace
     rules: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
@@ -75,17 +99,35 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date) -> Answer
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
     asked = _asked(request, drafts)
     if not _in_scope(asked, engine) and not _unresolved(asked):
-        return Answer(wire.write_response((), _no_ids), "out-of-scope", deviations=request.deviations)
+        return _out_of_scope(request, drafts, asked, service)
     prefetched = collect(request)
     if drafts.unresolved:
-        drafts = scan_drafts(
-            request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser
-        )
+        drafts = scan_drafts(request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser)
         asked = _asked(request, drafts)
     if not _in_scope(asked, engine) and not _unresolved(asked):
-        return Answer(wire.write_response((), _no_ids), "out-of-scope", deviations=request.deviations)
+        return _out_of_scope(request, drafts, asked, service)
     _refuse_other_patient(drafts, engine)
     return _assessed(request, drafts, asked, prefetched, library, service, engine, on)
+
+
+def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
+    body = wire.write_response((), _no_ids)
+    return Answer(body, "out-of-scope", _trace(request, drafts, asked, service), deviations=request.deviations)
+
+
+def _trace(
+    request: HookRequest,
+    drafts: Drafts,
+    asked: tuple[Draft, ...],
+    service: Service,
+    read: Mapping[str, int] = MappingProxyType({}),
+) -> Trace:
+    refs = {draft.ref for draft in asked}
+    looks = tuple(
+        DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved)
+        for draft in drafts.items
+    )
+    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read)
 
 
 def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
@@ -145,6 +187,7 @@ def _assessed(
     return Answer(
         body=wire.write_response(assessment.cards, _Ids(service.id, request)),
         outcome="complete" if assessment.complete else "incomplete",
+        trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
         indicators=tuple(card.indicator.value for card in assessment.cards),
         deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),

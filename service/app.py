@@ -7,11 +7,11 @@ from logging.config import dictConfig
 from time import perf_counter
 
 import msgspec
-from cards import KnowledgeError
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from cards import KnowledgeError
 from service import telemetry
 from service.answer import Engine, answer, build_engine
 from service.cases import read_case
@@ -47,16 +47,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
+def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = False) -> Flask:
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
-    Raises SettingsError if the settings name a rule that the knowledge does not have.
+    With `ready` it raises KnowledgeError instead. Raises SettingsError if the settings name a rule that the
+    knowledge does not have.
     """
     app = Flask("service", static_folder=None)
     # An answer is never a redirect: browsers refuse one for a preflight.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    counts, engine = Counts(), _engine(settings)
+    counts, engine = Counts(), _engine(settings, ready=ready)
     app.extensions[EXTENSION] = engine
     app.register_blueprint(hooks_blueprint(settings, engine, clock, counts))
     app.register_blueprint(health_blueprint(settings, engine, counts))
@@ -80,7 +81,7 @@ def warm(app: Flask) -> None:
     if engine is not None:
         case = read_case(WARMING_CASE)
         service = next(service for service in SERVICES if service.hook == case.hook)
-        answer(msgspec.json.encode(case.request), service, engine=engine, on=case.on)
+        answer(case.body, service, engine=engine, on=case.on)
 
 
 def local_server(app: Flask) -> BaseWSGIServer:
@@ -95,10 +96,12 @@ class _QuietRequests(WSGIRequestHandler):
         """Write nothing."""
 
 
-def _engine(settings: Settings) -> Engine | None:
+def _engine(settings: Settings, *, ready: bool) -> Engine | None:
     try:
         engine = build_engine(settings)
     except KnowledgeError as error:
+        if ready:
+            raise
         telemetry.write("knowledge-unusable", level=logging.ERROR, problems=list(error.problems))
         return None
     check_rules(settings, engine.catalogue.rules)

@@ -1,36 +1,46 @@
 """The recorded cases of `fhir_fixtures`: read them, and move one to another day.
 
-A case is a folder `<hook>__<what-happens>` with `case.yaml` (title, day, rules that show, settings, status),
-`request.json` (the hook request as a client posts it) and `expected.json` (the whole response body).
+A case is a folder `<hook>__<what-happens>` with `case.yaml` (title, day, rules that show, what its author
+expects in short, settings, status), `request.json` (the hook request as a client posts it) and `expected.json` (the
+whole response body).
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from service.errors import InvalidRequest
+
 _FHIR_DAY = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", flags=re.ASCII
 )
+_ANY_DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)", flags=re.ASCII)
 _FHIR_MONTH = re.compile(r"\d{4}-\d\d", flags=re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One recorded call. `on` is its day; `settings` are those that differ from the defaults, as text."""
+    """One recorded call: on its day `on`, `body` is posted and the response is `expected`.
+
+    `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes. `settings` are
+    those that differ from the defaults, as text.
+    """
 
     name: str
     title: str
     on: date
     rules: tuple[str, ...]
-    request: Mapping[str, Any]
+    body: bytes
     expected: Mapping[str, Any]
+    expect: tuple[Mapping[str, Any], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
 
@@ -39,27 +49,42 @@ class Case:
         """Name the hook that the case calls, the first part of its folder's name."""
         return self.name.partition("__")[0]
 
+    @property
+    def request(self) -> Any:
+        """Parse the body."""
+        return json.loads(self.body)
 
-def case_names() -> tuple[str, ...]:
-    """Name every packaged case, sorted."""
-    return tuple(sorted(folder.name for folder in _cases().iterdir() if "__" in folder.name))
+
+class CaseError(InvalidRequest):
+    """A folder of cases, or one of them, that cannot be read."""
 
 
-def read_case(name: str) -> Case:
-    """Read one packaged case; an unknown name raises FileNotFoundError."""
-    folder = _cases() / name
-    # Text only: YAML 1.1 reads the key `on` as true.
-    described = yaml.load(_text(folder / "case.yaml"), yaml.BaseLoader)  # noqa: S506 - makes nothing but text
-    return Case(
-        name=name,
-        title=described["title"],
-        on=date.fromisoformat(described["on"]),
-        rules=tuple(described["rules"]),
-        request=json.loads(_text(folder / "request.json")),
-        expected=json.loads(_text(folder / "expected.json")),
-        settings=described.get("settings", {}),
-        status=int(described.get("status", 200)),
-    )
+def case_names(folder: Path | None = None) -> tuple[str, ...]:
+    """Name every case of a folder, or every packaged case, sorted."""
+    place = _cases(folder)
+    if not place.is_dir():
+        raise CaseError(f"{folder}: there is no such folder. Give a folder of recorded cases.")
+    return tuple(sorted(item.name for item in place.iterdir() if "__" in item.name))
+
+
+def read_case(name: str, folder: Path | None = None) -> Case:
+    """Read one case; raises CaseError that names the file which is missing or cannot be read."""
+    place = _cases(folder) / name
+    described = _read(place / "case.yaml", _described)
+    try:
+        return Case(
+            name=name,
+            title=described["title"],
+            on=date.fromisoformat(described["on"]),
+            rules=tuple(described["rules"]),
+            body=_bytes(place / "request.json"),
+            expected=_read(place / "expected.json", json.loads),
+            expect=tuple(described.get("expect", ())),
+            settings=described.get("settings", {}),
+            status=int(described.get("status", 200)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CaseError(f"{name}: case.yaml is not as a case needs it ({error!r}). Mend it.") from error
 
 
 def shift(case: Case, to: date) -> Case:
@@ -69,7 +94,7 @@ def shift(case: Case, to: date) -> Case:
     zones stay; a year and month moves to the month its middle falls into; a year alone stays.
     """
     days = to - case.on
-    return replace(case, on=to, request=_shifted(case.request, days))
+    return replace(case, on=to, body=json.dumps(_shifted(case.request, days), indent=2).encode())
 
 
 def _shifted(value: Any, days: timedelta) -> Any:
@@ -93,9 +118,29 @@ def _shifted_text(text: str, days: timedelta) -> str:
     return text
 
 
-def _cases() -> Traversable:
-    return files("fhir_fixtures") / "cases"
+def shift_text(text: str, days: timedelta) -> str:
+    """Move every ISO day that stands anywhere in a text, say in the detail of a card."""
+    return _ANY_DAY.sub(lambda match: _shifted_text(match[0], days), text)
 
 
-def _text(file: Traversable) -> str:
-    return file.read_text(encoding="utf-8")
+def _described(text: bytes) -> Any:
+    # The base loader keeps every scalar as text: "on" is then no boolean, and a day no date.
+    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
+
+
+def _cases(folder: Path | None) -> Traversable:
+    return folder or files("fhir_fixtures") / "cases"
+
+
+def _bytes(file: Traversable) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CaseError(f"{file}: cannot be read. A case needs case.yaml, request.json and expected.json.") from error
+
+
+def _read(file: Traversable, parse: Callable[[bytes], Any]) -> Any:
+    try:
+        return parse(_bytes(file))
+    except (ValueError, yaml.YAMLError) as error:
+        raise CaseError(f"{file}: is not well-formed. Mend the file.") from error

@@ -6,6 +6,7 @@ Imports are inside the commands, so that each starts with what it needs and no m
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -83,14 +84,17 @@ def demo(*, once: bool, as_json: bool) -> None:
 
     from service.demo import demonstration, show
 
-    with demonstration(date.today()) as shown:  # noqa: DTZ011 - the reader's own day
+    # Ctrl-C is how the demo ends, whenever it comes.
+    with suppress(KeyboardInterrupt), demonstration(date.today()) as shown:  # noqa: DTZ011 - the reader's own day
         if as_json:
             click.echo(shown.answer)
             return
         show(shown, Console())
-        if not once:
-            click.echo(f"\nAsk again:\n{shown.curl}\n\nServing until Ctrl-C.")
-            _wait()
+        if once:
+            return
+        click.echo(f"\nAsk again:\n{shown.curl}\n\nServing until Ctrl-C.")
+        _wait()
+    click.echo("\nStopped.")
 
 
 @cli.command()
@@ -126,11 +130,8 @@ def _print_version(context: click.Context) -> None:
 def _wait() -> None:
     """Wait for Ctrl-C, in short turns: some systems do not interrupt a long one."""
     forever = Event()
-    try:
-        while not forever.wait(0.5):
-            pass
-    except KeyboardInterrupt:
-        click.echo("\nStopped.")
+    while not forever.wait(0.5):
+        pass
 
 
 def _fail(problems: tuple[str, ...] | list[str], exit_code: int) -> None:

@@ -40,10 +40,10 @@ def demonstration(today: date) -> Iterator[Shown]:
     case = shift(read_case(CASE), today)
     with tempfile.TemporaryDirectory(prefix="upa-cds-demo-") as folder, _serving(Path(folder), today) as base_url:
         file = Path(folder) / "request.json"
-        file.write_text(json.dumps(case.request, indent=2), encoding="utf-8")
+        file.write_bytes(case.body)
         url = f"{base_url}/cds-services/{_service_id(case)}"
         curl = f'curl -s -H "Content-Type: application/json" --data "@{file}" {url}'
-        yield Shown(case, _post(url, file.read_bytes()), curl)
+        yield Shown(case, _post(url, case.body), curl)
 
 
 def show(shown: Shown, console: Console) -> None:

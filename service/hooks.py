@@ -22,13 +22,14 @@ def hooks_blueprint(settings: Settings, engine: Engine | None, clock: Clock, cou
     """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
     pages = Blueprint("hooks", __name__)
 
-    @pages.get("/cds-services")
+    # OPTIONS of these pages is a browser's preflight; the application answers it.
+    @pages.get("/cds-services", provide_automatic_options=False)
     def discover() -> Response:
         return Response(msgspec.json.encode(discovery_document()), mimetype="application/json")
 
     # A client that was given the address with a trailing slash asks for a double one.
-    @pages.post("/cds-services//<service_id>")
-    @pages.post("/cds-services/<service_id>")
+    @pages.post("/cds-services//<service_id>", provide_automatic_options=False)
+    @pages.post("/cds-services/<service_id>", provide_automatic_options=False)
     def call(service_id: str) -> Response:
         body = _read(settings.max_body_bytes)
         service = _service(service_id)

@@ -24,7 +24,7 @@ DRAIN_SECONDS = 10
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; calls under way are finished first.
 
-    Raises SettingsError if the address may not or cannot be used, or if the data folder cannot.
+    Raises SettingsError if the address may not or cannot be used, or if the data folder cannot; KnowledgeError.
     """
     refuse_open_door(settings)
     refuse_taken_port(settings)
@@ -41,7 +41,7 @@ def application(settings: str) -> Callable[..., Any]:
     """Make the WSGI application of these settings (JSON), once per process, and warm it."""
     from service.app import create_app, warm
 
-    app = create_app(Settings.model_validate_json(settings))
+    app = create_app(Settings.model_validate_json(settings), ready=True)
     warm(app)
     return app
 
@@ -63,9 +63,8 @@ def refuse_open_door(settings: Settings) -> None:
 
 def refuse_taken_port(settings: Settings) -> None:
     """Refuse a port in use: granian would share it silently and get a part of the calls."""
-    taken = SettingsError(
-        f"port {settings.port} on {settings.host}: another program uses it. Stop that program, or choose another --port."
-    )
+    place = f"port {settings.port} on {settings.host}"
+    taken = SettingsError(f"{place}: another program uses it. Stop that program, or choose another --port.")
     family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, socket.SOCK_STREAM) as caller:
         caller.settimeout(0.5)
@@ -78,7 +77,10 @@ def refuse_taken_port(settings: Settings) -> None:
         try:
             listener.bind(address)
         except OSError as error:
-            raise _unusable(settings, error, taken) from error
+            if error.errno == errno.EADDRINUSE:
+                raise taken from error
+            reason = f"it cannot be used ({error.strerror})"
+            raise SettingsError(f"{place}: {reason}. Choose another --host or --port.") from error
 
 
 def prepare_data_dir(folder: Path) -> None:
@@ -86,20 +88,11 @@ def prepare_data_dir(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(
-            f"data_dir {folder}: it cannot be made ({error.strerror}). Give a folder that you can write with --data-dir."
-        ) from error
+        reason = f"it cannot be made ({error.strerror})"
+        raise SettingsError(f"data_dir {folder}: {reason}. Give another folder with --data-dir.") from error
 
 
-def _unusable(settings: Settings, error: OSError, taken: SettingsError) -> SettingsError:
-    if error.errno == errno.EADDRINUSE:
-        return taken
-    return SettingsError(
-        f"port {settings.port} on {settings.host}: it cannot be used ({error.strerror}). Choose another --host or --port."
-    )
-
-
-def _server(settings: Settings) -> Granian:
+def _server(settings: Settings) -> Any:
     return Granian(
         "service",
         address="127.0.0.1" if settings.host == "localhost" else settings.host,

@@ -228,7 +228,9 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
         elif variable in file_only:
             problems.append(f"{variable}: set {file_only[variable]} in the TOML file; it is not a scalar.")
         else:
-            problems.append(f"{variable}: no setting has this name.{nearest_hint(variable, names)}")
+            near = _nearest(variable[len(PREFIX) :].lower(), names.values())
+            hint = f" Did you mean {variable_name(near)}?" if near else ""
+            problems.append(f"{variable}: no setting has this name.{hint}")
     return given
 
 
@@ -244,8 +246,10 @@ def _from_file(config: _Given | None, problems: list[str]) -> dict[str, _Given]:
     except ValueError as error:
         problems.append(f"{path}: this is not TOML in UTF-8 ({error}). Correct the file.")
         return {}
-    for name in sorted(document.keys() - Settings.model_fields.keys()):
-        problems.append(f"{path}, key {name}: no setting has this name.{nearest_hint(name, Settings.model_fields)}")
+    problems.extend(
+        f"{path}, key {name}: no setting has this name.{nearest_hint(name, Settings.model_fields)}"
+        for name in sorted(document.keys() - Settings.model_fields.keys())
+    )
     known = Settings.model_fields.keys() & document.keys()
     return {name: _Given(document[name], f"{path}, key {name}") for name in known}
 

@@ -11,7 +11,9 @@ import msgspec
 
 from service.fhir.scan import Resource, bent
 
-_WHOLE, _ENTRY, _DEEPEST = 0, 1, 6
+_ENTRY, _DEEPEST = 1, 6
+# Raw takes no part in a union, so an absent member is a JSON null.
+_NOTHING = msgspec.Raw(b"null")
 _FATAL = frozenset({"error", "fatal"})
 
 
@@ -37,9 +39,9 @@ class _Opened(msgspec.Struct, rename="camel"):
 
     resource_type: str | None = None
     id: str | None = None
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = _NOTHING
     full_url: str | None = None
-    response: msgspec.Raw | None = None
+    response: msgspec.Raw = _NOTHING
 
 
 class _Response(msgspec.Struct):
@@ -47,8 +49,8 @@ class _Response(msgspec.Struct):
 
 
 class _Bundle(msgspec.Struct):
-    entry: msgspec.Raw | None = None
-    link: msgspec.Raw | None = None
+    entry: msgspec.Raw = _NOTHING
+    link: msgspec.Raw = _NOTHING
 
 
 class _Link(msgspec.Struct):
@@ -75,12 +77,12 @@ def open_value(raw: msgspec.Raw) -> Delivery:
     """Open one delivered value. Never raises for what it may contain."""
     delivery = Delivery(is_null=_is_null(raw))
     if not delivery.is_null:
-        _open(raw, None, delivery, _WHOLE)
+        _open(raw, None, delivery, 0, whole=True)
     return delivery
 
 
-def _is_null(raw: msgspec.Raw | None) -> bool:
-    return raw is None or bytes(memoryview(raw)[:5]).strip() == b"null"
+def _is_null(raw: msgspec.Raw) -> bool:
+    return bytes(memoryview(raw)[:5]).strip() == b"null"
 
 
 def _open(raw: msgspec.Raw, url: str | None, delivery: Delivery, level: int, whole: bool = False) -> None:
@@ -91,12 +93,12 @@ def _open(raw: msgspec.Raw, url: str | None, delivery: Delivery, level: int, who
         return
     match opened.resource_type:
         case None:
-            _open_wrapper(opened, delivery, level)
+            _open_wrapper(opened, delivery, level, whole)
         case "Bundle":
             _open_bundle(raw, delivery, level)
         case "OperationOutcome":
             # On its own it is the answer to the query; among matches its severity decides.
-            delivery.failed = delivery.failed or level == _WHOLE or whole or _is_fatal(raw)
+            delivery.failed = delivery.failed or whole or _is_fatal(raw)
         case kind:
             delivery.resources.append(Resource(kind, raw, opened.id, opened.full_url or url))
 
@@ -112,17 +114,16 @@ def _bent_opened(raw: msgspec.Raw) -> _Opened | None:
     return bent({"resourceType": value["resourceType"], "id": value.get("id")}, _Opened)
 
 
-def _open_wrapper(opened: _Opened, delivery: Delivery, level: int) -> None:
+def _open_wrapper(opened: _Opened, delivery: Delivery, level: int, whole: bool) -> None:
     """Open a Bundle entry, or `{response, resource}`, the DSTU2 form of a prefetch value."""
-    whole = level == _WHOLE
     delivery.wrapped = delivery.wrapped or whole
-    if opened.resource is not None and not _is_null(opened.resource):
+    if not _is_null(opened.resource):
         _open(opened.resource, opened.full_url, delivery, level + 1, whole)
-    elif opened.response is not None:
+    elif not _is_null(opened.response):
         status = getattr(_decoded(_RESPONSE, opened.response), "status", None)
         delivery.failed = delivery.failed or not (status is None or status.startswith("2"))
         delivery.is_null = whole and not delivery.failed
-    elif level != _ENTRY:
+    elif whole or level != _ENTRY:
         # An entry may well have no resource (a search that reports a deletion); anything else says nothing we can read.
         delivery.garbage = True
 
@@ -138,8 +139,8 @@ def _open_bundle(raw: msgspec.Raw, delivery: Delivery, level: int) -> None:
         _open(entry, None, delivery, max(level + 1, _ENTRY))
 
 
-def _entries(raw: msgspec.Raw | None, delivery: Delivery) -> list[msgspec.Raw]:
-    if _is_null(raw) or raw is None:
+def _entries(raw: msgspec.Raw, delivery: Delivery) -> list[msgspec.Raw]:
+    if _is_null(raw):
         return []
     entries: list[msgspec.Raw] | None = _decoded(_ENTRIES, raw)
     if entries is None:
@@ -154,9 +155,7 @@ def _is_fatal(raw: msgspec.Raw) -> bool:
     return outcome is None or any(issue.severity in _FATAL for issue in outcome.issue or ())
 
 
-def _links(raw: msgspec.Raw | None) -> Iterator[_Link]:
-    if raw is None:
-        return
+def _links(raw: msgspec.Raw) -> Iterator[_Link]:
     for item in _decoded(_ENTRIES, raw) or [raw]:
         if (link := _decoded(_LINK, item)) is not None:
             yield link

@@ -24,15 +24,7 @@ _UNTRUE = frozenset({"refuted", "entered-in-error"})
 
 def problem_codes(scan: Scan) -> tuple[Code, ...]:
     """Return the codes of a problem that are of a system of ours."""
-    return _codes(scan.code)
-
-
-def _codes(concept: Concept | EitherMedication | None) -> tuple[Code, ...]:
-    if concept is None:
-        return ()
-    if isinstance(concept, EitherMedication) and concept.concept is not None:
-        return _codes(concept.concept)
-    return tuple(code for item in concept.coding or () for code in systems.codes(item.system, item.code))
+    return systems.concept_codes(scan.code)
 
 
 def _names(concept: Concept | EitherMedication | None) -> list[str]:
@@ -131,7 +123,11 @@ def allergy_ingredients(scan: Scan, recogniser: Recogniser) -> tuple[str, ...]:
     concepts: list[Concept | EitherMedication | None] = [scan.code, scan.substance]
     for reaction in scan.reaction or ():
         concepts += reaction.substance if isinstance(reaction.substance, list) else [reaction.substance]
-    found = [recogniser.medication(_codes(item), _names(item)).recognised for item in concepts if item is not None]
+    found = [
+        recogniser.medication(systems.concept_codes(item), _names(item)).recognised
+        for item in concepts
+        if item is not None
+    ]
     return tuple(dict.fromkeys(item.ingredient for group in found for item in group))
 
 

@@ -33,6 +33,11 @@ class Draft:
     drug: Drug = field(repr=False)
 
     @property
+    def identified(self) -> bool:
+        """Say whether anything names the drug, be it ours or not; nothing does while none has been chosen."""
+        return self.drug.identified
+
+    @property
     def orders(self) -> bool:
         """Say whether the draft asks for the drug to be given: a cancelled or stopped one asks for the contrary."""
         return status_of(self.scan) not in _NO_ORDER and not self.scan.do_not_perform

@@ -1,5 +1,6 @@
 """Which drug a resource names: concepts, references, and the Medication resources that references lead to."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,12 @@ from service.fhir.scan import (
 from service.wire import last_two
 
 LONGEST_TEXT = 300
+# "Take one tablet by mouth; stop the ointment" must not make the tablet an ointment.
+_SYSTEMIC = re.compile(
+    r"\b(mouth|oral|orally|po|swallow|take|tablets?|capsules?|pills?|under the skin|subcutaneous\w*|subq|sc|sq"
+    r"|intravenous\w*|iv|intramuscular\w*|im|inject\w*|infus\w*)\b",
+    re.IGNORECASE,
+)
 _SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM})
 
 
@@ -27,9 +34,9 @@ _SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM})
 class Drug:
     """Everything a resource says about which drug it means and where it goes.
 
-    `identified` is false where nothing at all names the drug; `unresolved` where all there is is a reference that leads
-    to nothing that was delivered, or to a Medication that names nothing. `modified` marks a Medication that carries a
-    modifier we do not know.
+    `identified` is false where nothing names the drug, neither words nor a code of a system that we know; `unresolved`
+    where all there is is a reference that leads to nothing that was delivered, or to a Medication that names nothing.
+    `modified` marks a Medication that carries a modifier we do not know.
     """
 
     codes: tuple[Code, ...] = ()
@@ -119,10 +126,7 @@ class _Naming:
         self.concept(scan.medication_codeable_concept)
         self.either(scan.medication)
         self.reference(scan.medication_reference)
-        dosages = [*(scan.dosage_instruction or ()), *_listed(scan.dosage)]
-        for dosage in dosages:
-            self.place(dosage.route)
-            self.place(dosage.site)
+        self.dosages([*(scan.dosage_instruction or ()), *_listed(scan.dosage)])
         identified = self.coded or bool(self.names)
         return Drug(
             tuple(dict.fromkeys(self.codes)),
@@ -143,7 +147,8 @@ class _Naming:
             return
         self._name(concept.text)
         for coding in concept.coding or ():
-            self.coded = self.coded or bool(coding.code)
+            # A code of a local list, without a word beside it, may be anything.
+            self.coded = self.coded or bool(coding.code and coding.system and systems.system_of(coding.system))
             self.codes += systems.codes(coding.system, coding.code)
             self._name(coding.display)
 
@@ -178,6 +183,15 @@ class _Naming:
             self.concept(ingredient.item_codeable_concept)
             self.reference(ingredient.item_reference, level + 1)
             self.either(ingredient.item, level + 1)
+
+    def dosages(self, dosages: "list[Dosage]") -> None:
+        """Take routes and sites; words only where neither these nor a form say where the drug goes."""
+        for dosage in dosages:
+            self.place(dosage.route)
+            self.place(dosage.site)
+        if not self.places and not self.place_texts:
+            texts = [dosage.text for dosage in dosages if dosage.text]
+            self.place_texts += texts if not any(_SYSTEMIC.search(text) for text in texts) else []
 
     def place(self, concept: Concept | None) -> None:
         for coding in (concept.coding or ()) if concept else ():

@@ -14,9 +14,9 @@ from service.fhir.library import Drug
 from service.fhir.modifiers import MODIFIED, is_modified
 from service.fhir.parse import Parsed, parse
 from service.fhir.projection import project
-from service.fhir.references import is_of_other_patient, subject_is_unclear
+from service.fhir.references import is_of_other_patient, subject_is_unclear, target
 from service.fhir.scan import Scan
-from service.wire import Deviation, last_two
+from service.wire import Deviation
 
 KINDS: Mapping[str, Kind] = {
     "MedicationRequest": Kind.REQUEST,
@@ -61,6 +61,7 @@ def medication_fact(
         place_texts=drug.place_texts,
         interval_days=members.values.get("interval_days"),
     )
+    reasons = tuple(dict.fromkeys((*members.values.pop("reasons", ()), *_contained_reasons(parsed, scan))))
     doubts = (
         *parsed.doubts,
         *members.doubts,
@@ -76,6 +77,8 @@ def medication_fact(
         other_patient=is_of_other_patient(scan, patient),
         text=drug.text,
         disagreement=recognition.disagreement,
+        reasons=reasons,
+        reason_groups=recogniser.condition(reasons)[0],
         doubts=tuple(dict.fromkeys(doubts)),
         **members.values,
     )
@@ -117,12 +120,21 @@ def _members(parsed: Parsed, resource: Mapping[str, Any]) -> _Members:
         "status": parsed.get("status"),
         "last_updated": first_day(getattr(parsed.get("meta"), "lastUpdated", None)),
         "reasons": codes_in(reasons),
-        "reason_refs": tuple(
-            last_two(item.reference) for item in parsed.get("reasonReference") or () if item and item.reference
-        ),
+        "reason_refs": tuple(ref for ref in map(target, parsed.get("reasonReference") or ()) if ref),
         **special,
     }
     return _Members(values, tuple(f"{name} states no day" for name in _DATES if is_partial(parsed.get(name))))
+
+
+def _contained_reasons(parsed: Parsed, scan: Scan) -> tuple[Code, ...]:
+    """Return the codes of reasons that are contained in the resource itself."""
+    wanted = {str(item.reference)[1:] for item in parsed.get("reasonReference") or () if _is_local(item)}
+    found = [item for item in scan.contained or () if item.id and item.id.lstrip("#") in wanted]
+    return tuple(code for item in found for code in systems.concept_codes(item.code))
+
+
+def _is_local(reference: Any) -> bool:
+    return str(getattr(reference, "reference", None) or "").startswith("#")
 
 
 def codes_in(concepts: Sequence[Any]) -> tuple[Code, ...]:
@@ -136,7 +148,6 @@ def _request(parsed: Parsed, resource: Mapping[str, Any]) -> dict[str, Any]:
     authored = first_day(parsed.get("authoredOn"))
     quantity = getattr(supply, "quantity", None)
     dosage = timing(parsed.get("dosageInstruction") or (), authored, quantity)
-    prior = parsed.get("priorPrescription")
     return {
         **_ordered(parsed, authored),
         **_timed(dosage),
@@ -146,7 +157,7 @@ def _request(parsed: Parsed, resource: Mapping[str, Any]) -> dict[str, Any]:
         "repeats": getattr(supply, "numberOfRepeatsAllowed", None) or 0,
         "quantity": number(quantity),
         "daily_units": dosage.daily_units,
-        "prior_prescription": last_two(prior.reference) if prior and prior.reference else None,
+        "prior_prescription": target(parsed.get("priorPrescription")),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-MODIFIED = "carries a modifier extension that this service does not understand"
+MODIFIED = "carries a modifier extension or implicit rules that this service does not understand"
 
 
 def is_modified(resource: object) -> bool:

@@ -106,7 +106,9 @@ class _Repair:
             return False
         holder[name] = _PLACEHOLDERS[str(name)]
         self.filled.add(str(name))
-        self.doubts.append(f"{name} missing")
+        # A resource without a subject is this patient's: that is no doubt.
+        if name not in {"subject", "patient"}:
+            self.doubts.append(f"{name} missing")
         return True
 
     def _cut(self, holder: Any, path: _Path, value: Any) -> bool:

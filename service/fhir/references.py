@@ -1,14 +1,16 @@
 """References: whose a resource is, and which resource is meant."""
 
-from service.fhir.scan import Reference, Scan
+from typing import Any
+
+from service.fhir.scan import Scan
 from service.wire import last_two
 
 _URN = ("urn:uuid:", "urn:oid:")
 
 
-def target(reference: Reference | None) -> str | None:
-    """Return `Type/id` of a reference that names a resource of a server; None for contained and unnamed ones."""
-    text = (reference.reference or "").strip() if reference else ""
+def target(reference: Any) -> str | None:
+    """Return `Type/id` of a reference (a scan or a model) that names a resource of a server; None for any other."""
+    text = str(getattr(reference, "reference", None) or "").strip()
     if not text or text.startswith(("#", *_URN)):
         return None
     short = last_two(text)

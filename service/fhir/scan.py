@@ -50,6 +50,7 @@ class EitherMedication(msgspec.Struct):
 class Dosage(msgspec.Struct):
     """Where a dose goes."""
 
+    text: str | None = None
     route: Concept | None = None
     site: Concept | None = None
 

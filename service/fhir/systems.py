@@ -9,6 +9,7 @@ that CMS itself used, and NCI codes of routes under the Metathesaurus.
 import re
 
 from cards.model import Code, System
+from service.fhir.scan import Concept, EitherMedication
 
 _SYSTEMS: dict[System, tuple[str, ...]] = {
     System.RXNORM: ("http://www.nlm.nih.gov/research/umls/rxnorm", "2.16.840.1.113883.6.88"),
@@ -101,3 +102,12 @@ def ndc_products(value: str) -> tuple[str, ...]:
         readings = ("0" + value[:8], value[:5] + "0" + value[5:8], value[:9])
         return tuple(dict.fromkeys(readings))
     return ()
+
+
+def concept_codes(concept: Concept | EitherMedication | None) -> tuple[Code, ...]:
+    """Return the codes of a concept, or of the concept in a CodeableReference."""
+    if concept is None:
+        return ()
+    if isinstance(concept, EitherMedication) and concept.concept is not None:
+        return concept_codes(concept.concept)
+    return tuple(code for item in concept.coding or () for code in codes(item.system, item.code))

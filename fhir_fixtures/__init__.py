@@ -1,0 +1,1 @@
+"""Recorded hook calls, as data: read by `service.cases`."""

@@ -1,0 +1,251 @@
+"""An answer in words: what was read, as what, which dates and windows decided, what was ignored and why.
+
+Built from the very Assessment that made the cards. It holds patient data: the command line, tests and the sandbox page
+show it, a response never does.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from cards.catalogue import Catalogue
+from cards.detect import Finding, Pair
+from cards.exposure import Contribution, Exposure
+from cards.model import MedicationFact, Recognised
+from cards.problems import Problems
+from service.answer import Answer, DraftTrace, Engine, Trace
+from service.discovery import PREFETCH
+
+
+def explanation(answer: Answer, engine: Engine, on: date) -> dict[str, Any]:
+    """Return the explanation of an answer as plain JSON data, in a fixed order."""
+    catalogue, trace, assessment = engine.catalogue, answer.trace, answer.assessment
+    options = engine.options
+    said: dict[str, Any] = {
+        "on": on.isoformat(),
+        "hook": trace.hook,
+        "service": trace.service,
+        "knowledge": {"version": catalogue.version, "sha256": catalogue.sha256},
+        "jurisdiction": options.jurisdiction,
+        "policy": {
+            "disabledRules": sorted(options.policy.disabled),
+            "ceilings": {rule: indicator.value for rule, indicator in options.policy.ceilings},
+        },
+        "outcome": answer.outcome,
+        "drafts": [_draft(item) for item in trace.drafts],
+        "prefetch": _prefetch(trace),
+        "read": dict(trace.read),
+        "deviations": list(answer.deviations),
+    }
+    if assessment:
+        said |= {
+            "exposures": [_exposure(item) for item in assessment.exposures.by_ingredient.values()],
+            "ignored": [
+                {"resource": item.ref, "ingredient": item.ingredient, "reason": item.reason.value}
+                for item in assessment.exposures.ignored
+            ],
+            "problems": _problems(assessment.problems),
+            "findings": [_finding(item, catalogue, options.jurisdiction) for item in assessment.findings],
+            "gaps": {gap.value: count for gap, count in assessment.gaps.items()},
+            "complete": assessment.complete,
+        }
+    return said
+
+
+def _draft(item: DraftTrace) -> dict[str, Any]:
+    return {
+        "resource": item.ref,
+        "asked": item.asked,
+        "orders": item.orders,
+        "recognised": [_recognised(each) for each in item.recognised],
+        "unresolved": item.unresolved,
+    }
+
+
+def _recognised(item: Recognised) -> dict[str, Any]:
+    return {"ingredient": item.ingredient, "by": str(item.by), "systemic": item.systemic, "regimen": item.regimen}
+
+
+def _prefetch(trace: Trace) -> dict[str, str]:
+    """Say of every prefetch key of ours whether it came, and name those that are not ours."""
+    known = {key: "delivered" if key in trace.prefetch else "absent" for key in PREFETCH}
+    return known | {key: "delivered, not one of ours" for key in trace.prefetch if key not in PREFETCH}
+
+
+def _day(value: date | None) -> str | None:
+    return value.isoformat() if value else None
+
+
+def _exposure(exposure: Exposure) -> dict[str, Any]:
+    return {
+        "ingredient": exposure.ingredient,
+        "state": exposure.state.value,
+        "beforeThisSession": exposure.established.value,
+        "because": [_contribution(item, exposure.ingredient) for item in exposure.contributions],
+    }
+
+
+def _contribution(item: Contribution, ingredient: str) -> dict[str, Any]:
+    fact = item.fact
+    by = next(each for each in fact.recognised if each.ingredient == ingredient)
+    return {
+        "resource": fact.ref,
+        "origin": fact.origin.value,
+        "status": fact.status,
+        "recognisedBy": str(by.by),
+        "state": item.state.value,
+        "basis": item.basis.value,
+        "dates": _dates(fact),
+        "lastExposure": _day(item.last),
+        "until": _day(item.until),
+        "stop": _day(item.stop),
+        "cappedByStop": item.capped,
+        "window": {
+            "dosing": item.window.dosing,
+            "dosingIsConvention": item.window.dosing_convention,
+            "washout": item.window.washout,
+            "washoutIsConvention": item.window.washout_convention,
+            "regimen": by.regimen,
+        },
+        "disagreement": fact.disagreement,
+        "doubts": list(fact.doubts),
+    }
+
+
+def _dates(fact: MedicationFact) -> dict[str, str]:
+    named = {
+        "authored": fact.authored,
+        "asserted": fact.asserted,
+        "start": fact.start,
+        "end": fact.end,
+        "validityEnd": fact.validity_end,
+        "given": fact.given,
+        "lastUpdated": fact.last_updated,
+        "statusChanged": fact.status_changed,
+    }
+    return {name: value.isoformat() for name, value in named.items() if value}
+
+
+def _problems(problems: Problems) -> dict[str, Any]:
+    return {
+        "supplied": problems.supplied,
+        "indications": [{"group": item.group, "resource": item.fact.ref} for item in problems.on_record],
+        "activeSeriousInfections": [
+            {"group": item.group, "resource": item.fact.ref, "dated": item.dated} for item in problems.infections
+        ],
+        "others": [{"group": item.group, "resource": item.fact.ref} for item in problems.others],
+    }
+
+
+def _finding(finding: Finding, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "indicator": finding.indicator.value,
+        "loweredBySite": finding.lowered,
+        "pairs": [_pair(pair, catalogue, jurisdiction) for pair in finding.pairs],
+    }
+
+
+def _pair(pair: Pair, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]:
+    label = catalogue.jurisdictions[jurisdiction].labels[pair.subject.ingredient]
+    return {
+        "subject": pair.subject.ingredient,
+        "partner": pair.partner.ingredient,
+        "relation": pair.relation.value,
+        "indicator": pair.indicator.value,
+        "indication": pair.indication,
+        "indicationFrom": "order" if pair.by_order else "record" if pair.indication else "nothing",
+        "partnerIs": pair.coverage.value,
+        "quiet": pair.quiet,
+        "sentence": label.sentence(pair.indication).text,
+    }
+
+
+def as_text(said: Mapping[str, Any]) -> str:
+    """Return an explanation as text for a terminal."""
+    return "\n".join(_lines(said)) + "\n"
+
+
+def _lines(said: Mapping[str, Any]) -> Iterator[str]:
+    knowledge = said["knowledge"]
+    yield f"{said['service']} on {said['on']}: {said['outcome']}"
+    yield f"knowledge {knowledge['version']} (sha256 {knowledge['sha256'][:12]}), jurisdiction {said['jurisdiction']}"
+    policy = said["policy"]
+    if policy["disabledRules"]:
+        yield f"rules switched off: {', '.join(policy['disabledRules'])}"
+    for rule, indicator in policy["ceilings"].items():
+        yield f"rule {rule} shows {indicator} at most"
+    yield from _section("Drafts", [_draft_line(item) for item in said["drafts"]])
+    yield from _section("Prefetch", [f"{key}: {state}" for key, state in said["prefetch"].items()])
+    yield from _section("Read from the record", [f"{kind}: {count}" for kind, count in said["read"].items()])
+    yield from _section("Exposures", [line for item in said.get("exposures", ()) for line in _exposure_lines(item)])
+    ignored = [f"{item['resource']} ({item['ingredient']}): {item['reason']}" for item in said.get("ignored", ())]
+    yield from _section("Ignored", ignored)
+    yield from _section("Problems", _problem_lines(said.get("problems", {})))
+    yield from _section("Findings", [line for item in said.get("findings", ()) for line in _finding_lines(item)])
+    yield from _section("Missing", [f"{gap}: {count}" for gap, count in said.get("gaps", {}).items()])
+    yield from _section("Deviations of the client", said["deviations"])
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield ""
+        yield title
+        yield from (f"  {line}" for line in lines)
+
+
+def _draft_line(item: Mapping[str, Any]) -> str:
+    names = [f"{each['ingredient']} by {each['by']}{_place(each)}" for each in item["recognised"]]
+    what = ", ".join(names) or ("Medication reference not resolved" if item["unresolved"] else "no medicine of ours")
+    return f"{item['resource']}{'' if item['asked'] else ' (not selected)'}: {what}"
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    return "" if item["systemic"] else ", not systemic"
+
+
+def _exposure_lines(item: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{item['ingredient']}: {item['state']} (before this session: {item['beforeThisSession']})"
+    for each in item["because"]:
+        yield f"  {each['resource']} ({each['status']}, by {each['recognisedBy']}): {_reason(each)}"
+        for doubt in each["doubts"]:
+            yield f"    not fully understood: {doubt}"
+        if each["disagreement"]:
+            yield f"    its text names {each['disagreement']}"
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    window = item["window"]
+    parts = [f"{item['state']} by {item['basis']}"]
+    parts += [f"{name} {value}" for name, value in item["dates"].items()]
+    if item["lastExposure"]:
+        parts.append(f"last exposure {item['lastExposure']}")
+    if item["until"]:
+        parts.append(f"until {item['until']}")
+    if item["cappedByStop"]:
+        parts.append(f"capped by the stop of {item['stop']}")
+    dosing = "convention" if window["dosingIsConvention"] else window["regimen"] or "sourced"
+    washout = "convention" if window["washoutIsConvention"] else "sourced"
+    parts.append(f"windows {window['dosing']} d ({dosing}) / {window['washout']} d ({washout})")
+    return ", ".join(parts)
+
+
+def _problem_lines(problems: Mapping[str, Any]) -> list[str]:
+    if not problems:
+        return []
+    lines = [] if problems["supplied"] else ["the problem list was not supplied"]
+    for title in ("indications", "activeSeriousInfections", "others"):
+        lines += [f"{title}: {item['group']} ({item['resource']})" for item in problems[title]]
+    return lines
+
+
+def _finding_lines(item: Mapping[str, Any]) -> Iterator[str]:
+    lowered = ", lowered by the site" if item["loweredBySite"] else ""
+    yield f"{item['rule']}: {item['indicator']}{lowered}"
+    for pair in item["pairs"]:
+        yield (
+            f"  {pair['subject']} + {pair['partner']}: {pair['relation']}, {pair['indicator']}, "
+            f"indication {pair['indication'] or 'unknown'} (from {pair['indicationFrom']}), "
+            f"partner {pair['partnerIs']}"
+        )
+        yield f"    {pair['sentence']}"

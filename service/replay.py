@@ -1,0 +1,161 @@
+"""Recorded cases against this build or a running service, and where the answer differs, card by card."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from difflib import unified_diff
+from functools import cache
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from service.answer import Engine, answer, build_engine
+from service.cases import Case, CaseError, shift, shift_text
+from service.discovery import SERVICES, Service
+from service.errors import ServiceError, operation_outcome
+from service.settings import Settings
+
+Respond = Callable[[Case], tuple[int, Any]]
+"""Gives the status and the response body of a case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case; `differences` are lines for a reader, `left_out` says why a case was not run."""
+
+    case: Case
+    status: int
+    body: Any
+    differences: tuple[str, ...] = ()
+    left_out: str | None = None
+
+    @property
+    def same(self) -> bool:
+        """Say whether the answer is the recorded one."""
+        return not self.differences
+
+
+def replay(cases: Iterable[Case], respond: Respond) -> Iterator[Outcome]:
+    """Run each case and compare the whole answer with the recorded one."""
+    for case in cases:
+        status, body = respond(case)
+        yield Outcome(case, status, body, tuple(differences(case, status, body)))
+
+
+def service_of(case: Case) -> Service:
+    """Return the service that a case calls, by the hook in its name."""
+    found = next((item for item in SERVICES if item.hook == case.hook), None)
+    if found is None:
+        raise CaseError(f"{case.name}: no service answers the hook {case.hook}. Name the folder <hook>__<what-happens>.")
+    return found
+
+
+def in_process(case: Case) -> tuple[int, Any]:
+    """Answer a case in this process, with the settings of the case and its own day."""
+    try:
+        given = answer(case.body, service_of(case), engine=_engine(_settings(case)), on=case.on)
+    except ServiceError as error:
+        return error.status, operation_outcome(error)
+    return 200, json.loads(given.body)
+
+
+def _settings(case: Case) -> str:
+    return json.dumps(dict(case.settings), sort_keys=True)
+
+
+@cache
+def _engine(settings: str) -> Engine:
+    return build_engine(Settings.model_validate(json.loads(settings)))
+
+
+def against(url: str, today: date, post: Callable[[str, bytes], tuple[int, Any]]) -> Respond:
+    """Answer cases by posting them to a running service whose day is `today`.
+
+    Every date of the request moves so that the day of the case is today; the dates of the answer move back.
+    """
+
+    def respond(case: Case) -> tuple[int, Any]:
+        moved = shift(case, today)
+        status, body = post(f"{url.rstrip('/')}/cds-services/{service_of(case).id}", moved.body)
+        return status, _moved_back(body, case.on - today)
+
+    return respond
+
+
+def _moved_back(value: Any, days: Any) -> Any:
+    if isinstance(value, str):
+        return shift_text(value, days)
+    if isinstance(value, Mapping):
+        return {key: _moved_back(item, days) for key, item in value.items()}
+    return [_moved_back(item, days) for item in value] if isinstance(value, list) else value
+
+
+def differences(case: Case, status: int, body: Any) -> Iterator[str]:
+    """Yield what differs from the recording, for a reader: status, cards by topic, then their fields."""
+    if status != case.status:
+        yield f"status: recorded {case.status}, now {status}"
+    if body == case.expected:
+        return
+    recorded, now = _by_topic(case.expected), _by_topic(body)
+    for topic in recorded:
+        if topic not in now:
+            yield f"card {topic} is missing: {_summary(recorded[topic])}"
+    for topic in now:
+        if topic not in recorded:
+            yield f"card {topic} is new: {_summary(now[topic])}"
+        elif now[topic] != recorded[topic]:
+            yield from _card_differences(topic, recorded[topic], now[topic])
+    if list(recorded) != list(now) and sorted(recorded) == sorted(now):
+        yield "the cards come in another order"
+    if not recorded and not now:
+        yield from _text_differences("body", json.dumps(case.expected, indent=1), json.dumps(body, indent=1))
+
+
+def _by_topic(body: Any) -> dict[str, Mapping[str, Any]]:
+    cards = body.get("cards", []) if isinstance(body, Mapping) else []
+    return {card["source"].get("topic", {}).get("code", str(index)): card for index, card in enumerate(cards)}
+
+
+def _summary(card: Mapping[str, Any]) -> str:
+    return f"{card['indicator']}, {card['summary']}"
+
+
+def _card_differences(topic: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for key in dict.fromkeys((*recorded, *now)):
+        before, after = recorded.get(key), now.get(key)
+        if before != after:
+            yield from _text_differences(f"card {topic}, {key}", _as_text(before), _as_text(after))
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def _text_differences(where: str, before: str, after: str) -> Iterator[str]:
+    yield f"{where}:"
+    lines = unified_diff(before.splitlines(), after.splitlines(), "recorded", "now", lineterm="", n=0)
+    yield from (f"  {line}" for line in list(lines)[2:] if not line.startswith("@@"))
+
+
+def update(outcome: Outcome, folder: Path) -> None:
+    """Write the answer of a case over its recording."""
+    file = folder / outcome.case.name / "expected.json"
+    file.write_text(json.dumps(outcome.body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def junit(outcomes: Sequence[Outcome]) -> bytes:
+    """Return the outcomes as a JUnit report."""
+    failed = [item for item in outcomes if not item.same]
+    left_out = [item for item in outcomes if item.left_out]
+    suite = ElementTree.Element(
+        "testsuite", name="replay", tests=str(len(outcomes)), failures=str(len(failed)), skipped=str(len(left_out))
+    )
+    for item in outcomes:
+        element = ElementTree.SubElement(suite, "testcase", classname=item.case.hook, name=item.case.name)
+        if item.left_out:
+            ElementTree.SubElement(element, "skipped", message=item.left_out)
+        elif not item.same:
+            failure = ElementTree.SubElement(element, "failure", message=item.differences[0])
+            failure.text = "\n".join(item.differences)
+    return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))

@@ -1,0 +1,56 @@
+"""Fixtures of the whole suite: a site, the service with a fake engine, and its log."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.settings import Settings
+from service.telemetry import LOGGER, JsonLines
+from tests.fakes import FakeEngine, Shell
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def shell(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    made = Shell(site)
+    monkeypatch.setattr("service.app.build_engine", lambda settings: FakeEngine())
+    monkeypatch.setattr("service.hooks.answer", made.answer)
+    return made
+
+
+@pytest.fixture
+def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Give the log lines written so far, as an operator's tool would parse them."""
+    written: list[str] = []
+
+    class Remember(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            written.append(self.format(record))
+
+    handler, logger = Remember(), logging.getLogger(LOGGER)
+    handler.setFormatter(JsonLines())
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in written]
+    logger.removeHandler(handler)
+    logger.setLevel(before)
+
+
+@pytest.fixture
+def answer_with(shell: Shell) -> Callable[..., None]:
+    """Change what the fake engine answers."""
+
+    def change(**changed: Any) -> None:
+        shell.gives = replace(shell.gives, **changed)
+
+    return change

@@ -1,0 +1,54 @@
+"""Readable fakes of what the shell of the service stands on: an engine, an answer, a clock."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from service.answer import Answer, Trace
+from service.app import create_app
+from service.discovery import Service
+from service.settings import Settings
+
+SELECT = "/cds-services/upadacitinib-combination-select"
+SIGN = "/cds-services/upadacitinib-combination-sign"
+NO_TRACE = Trace(service="", hook="", drafts=(), prefetch=())
+
+
+@dataclass(frozen=True)
+class FakeCatalogue:
+    version: str = "1.0.0"
+    sha256: str = "ab" * 32
+    rules: dict[str, object] = field(default_factory=lambda: {"upadacitinib-biologic": 1, "upadacitinib-jak": 2})
+
+
+@dataclass(frozen=True)
+class FakeEngine:
+    catalogue: FakeCatalogue = FakeCatalogue()
+
+
+@dataclass
+class Shell:
+    """The service with a fake engine; `asked` remembers what the engine was asked, `fails` makes it raise."""
+
+    settings: Settings
+    now: datetime = datetime(2026, 3, 16, 12, tzinfo=UTC)
+    asked: list[tuple[bytes, Service, date]] = field(default_factory=list)
+    clock_calls: int = 0
+    fails: Exception | None = None
+    gives: Answer = field(default_factory=lambda: Answer(body=b'{"cards":[]}', outcome="complete", trace=NO_TRACE))
+
+    def clock(self) -> datetime:
+        self.clock_calls += 1
+        return self.now
+
+    def answer(self, body: bytes, service: Service, *, engine: Any, on: date) -> Answer:
+        self.asked.append((body, service, on))
+        if self.fails:
+            raise self.fails
+        return self.gives
+
+    def client(self, **changed: Any) -> FlaskClient:
+        settings = Settings.model_validate(self.settings.model_dump() | changed)
+        return create_app(settings, clock=self.clock).test_client()

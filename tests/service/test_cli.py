@@ -1,0 +1,76 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cards import load_catalogue
+from service import __version__
+from service.cli import main
+
+Run = Callable[..., tuple[object, str, str]]
+
+
+@pytest.fixture
+def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `upa-cds` in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr("sys.argv", ["upa-cds", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        written = capsys.readouterr()
+        return stopped.value.code, written.out, written.err
+
+    return run
+
+
+def test_version_names_the_package_the_knowledge_and_its_hash(upa_cds: Run) -> None:
+    catalogue = load_catalogue()
+    expected = f"upa-cds {__version__}, knowledge {catalogue.version} (sha256 {catalogue.sha256})\n"
+    assert upa_cds("--version") == (0, expected, "")
+
+
+def test_the_packaged_knowledge_is_valid(upa_cds: Run) -> None:
+    code, out, _ = upa_cds("validate")
+    assert code == 0
+    assert out.startswith(f"knowledge {load_catalogue().version} (sha256 ")
+
+
+def test_bad_knowledge_is_exit_code_1_with_one_line_per_problem(upa_cds: Run, tmp_path: Path) -> None:
+    code, out, err = upa_cds("validate", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err
+    assert all(line.startswith("upa-cds: ") for line in err.splitlines())
+
+
+def test_settings_shows_each_value_and_where_it_comes_from(upa_cds: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPA_CDS_JURISDICTION", "eu")
+    code, out, _ = upa_cds("settings", "--port", "8123")
+    assert code == 0
+    assert "port = 8123  (--port)" in out.splitlines()
+    assert "jurisdiction = eu  (environment variable UPA_CDS_JURISDICTION)" in out.splitlines()
+    assert "workers = 2  (default)" in out.splitlines()
+
+
+def test_a_misspelt_setting_is_exit_code_2(upa_cds: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPA_CDS_JURISDICTON", "eu")
+    expected = "upa-cds: UPA_CDS_JURISDICTON: no setting has this name. Did you mean UPA_CDS_JURISDICTION?\n"
+    assert upa_cds("settings") == (2, "", expected)
+
+
+def test_serving_other_machines_without_clients_is_exit_code_2_and_one_line(upa_cds: Run) -> None:
+    code, out, err = upa_cds("serve", "--host", "0.0.0.0")
+    assert (code, out) == (2, "")
+    assert err.startswith("upa-cds: host 0.0.0.0: this address is reachable from other machines")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["demo", "--help"], ["validate", "-h"]])
+def test_every_command_explains_itself(upa_cds: Run, arguments: list[str]) -> None:
+    code, out, _ = upa_cds(*arguments)
+    assert code == 0
+    assert out.startswith("Usage: ")
+
+
+def test_an_unknown_command_is_exit_code_2(upa_cds: Run) -> None:
+    assert upa_cds("sevre")[0] == 2

@@ -1,0 +1,70 @@
+"""The demonstration as a newcomer runs it: in a process of its own, over a real socket."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from service.demo import demonstration
+
+ROOT = Path(__file__).parents[2]
+DEMO = [sys.executable, "-m", "service", "demo"]
+
+
+def demo(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*DEMO, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_once_shows_the_card_as_a_clinician_reads_it_and_exits_0() -> None:
+    done = demo("--once")
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in ("WARNING", "Upadacitinib + infliximab", "Buttons", "Override reasons", "Source:"):
+        assert part in done.stdout
+
+
+def test_json_prints_the_response_body_and_nothing_else() -> None:
+    done = demo("--once", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["cards"][0]["indicator"] == "warning"
+
+
+def test_the_day_of_the_case_is_today() -> None:
+    today = datetime.now().astimezone().date()
+    assert f"order-select on {today}" in demo("--once").stdout
+
+
+@pytest.mark.enable_socket
+def test_nothing_is_left_behind() -> None:
+    threads = set(threading.enumerate())
+    with demonstration(datetime.now(UTC).date()) as shown:
+        folder = Path(shown.curl.partition("@")[2].partition('"')[0]).parent
+        assert folder.exists()
+    assert not folder.exists()
+    assert set(threading.enumerate()) <= threads
+
+
+@pytest.mark.enable_socket
+def test_the_curl_line_asks_the_same_and_gets_the_same() -> None:
+    with demonstration(datetime.now(UTC).date()) as shown:
+        again = subprocess.run(shown.curl, shell=True, capture_output=True, text=True, timeout=20, check=False)
+        assert again.stdout == shown.answer
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to a child")
+def test_without_once_it_serves_until_ctrl_c() -> None:
+    with subprocess.Popen(DEMO, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        read = []
+        for line in process.stdout:
+            read.append(line)
+            if "Serving until Ctrl-C" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        assert "Stopped." in process.stdout.read()
+        assert process.wait(timeout=20) == 0
+    assert any(line.startswith("curl ") for line in read)

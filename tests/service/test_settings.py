@@ -1,0 +1,158 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from service.errors import SettingsError
+from service.settings import Settings, check_rules, default_data_dir, effective_settings, load_settings
+from service.settings_table import settings_table, shown
+
+
+def toml(tmp_path: Path, text: str) -> dict[str, str]:
+    file = tmp_path / "site.toml"
+    file.write_text(text, encoding="utf-8")
+    return {"UPA_CDS_CONFIG": str(file)}
+
+
+def problems(flags: dict[str, object], environ: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(flags, environ)
+    return caught.value.problems
+
+
+def test_without_anything_given_the_service_listens_on_loopback_in_utc_for_the_us_label() -> None:
+    settings = load_settings({}, {})
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 2)
+    assert (settings.timezone, settings.jurisdiction, settings.max_body_bytes) == ("UTC", "us", 10_485_760)
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> None:
+    environ = toml(tmp_path, 'port = 1001\nworkers = 3\njurisdiction = "eu"') | {
+        "UPA_CDS_PORT": "1002",
+        "UPA_CDS_WORKERS": "4",
+    }
+    effective = effective_settings({"port": "1003", "workers": None}, environ)
+    assert effective.settings.port == 1003
+    assert effective.settings.workers == 4
+    assert effective.settings.jurisdiction == "eu"
+    assert effective.sources["port"] == "--port"
+    assert effective.sources["workers"] == "environment variable UPA_CDS_WORKERS"
+    assert effective.sources["jurisdiction"].endswith("site.toml, key jurisdiction")
+
+
+def test_the_config_flag_beats_the_config_variable(tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen.toml"
+    chosen.write_text("port = 1234", encoding="utf-8")
+    assert load_settings({"config": str(chosen)}, toml(tmp_path, "port = 1")).port == 1234
+
+
+def test_lists_and_tables_come_from_the_file(tmp_path: Path) -> None:
+    environ = toml(
+        tmp_path,
+        """
+disabled_rules = ["upadacitinib-jak"]
+[indicator_ceiling]
+upadacitinib-biologic = "info"
+[[clients]]
+id = "ehr"
+origins = ["https://EHR.example.org/"]
+""",
+    )
+    settings = load_settings({}, environ)
+    assert settings.disabled_rules == ("upadacitinib-jak",)
+    assert settings.indicator_ceiling == {"upadacitinib-biologic": "info"}
+    assert settings.clients[0].origins == ("https://ehr.example.org",)
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    environ = toml(tmp_path, "prot = 1") | {"UPA_CDS_WORKERS": "0", "UPA_CDS_TIMEZONE": "Europe/Berin"}
+    found = problems({"port": "80x0"}, environ)
+    assert len(found) == 4
+    assert any("key prot: no setting has this name. Did you mean port?" in line for line in found)
+    assert any("for example Europe/Berlin" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"UPA_CDS_PROT": "1"}, "UPA_CDS_PROT: no setting has this name. Did you mean UPA_CDS_PORT?"),
+        ({"UPA_CDS_port": "1"}, "UPA_CDS_port: no setting has this name. Did you mean UPA_CDS_PORT?"),
+        ({"UPA_CDS_QQQQQ": "1"}, "UPA_CDS_QQQQQ: no setting has this name."),
+        ({"UPA_CDS_CLIENTS": "x"}, "UPA_CDS_CLIENTS: set clients in the TOML file; it is not a scalar."),
+    ],
+)
+def test_a_misspelt_variable_is_an_error_that_names_the_nearest(environ: dict[str, str], said: str) -> None:
+    assert problems({}, environ) == (said,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[clients]]\nid = 'ehr'\norigin = 'x'", "clients.0.origin: no such key. Did you mean origins?"),
+        ("[[clients]]\nid = 'ehr'\norigins = ['*']", "give an absolute http or https address"),
+        ("[[clients]]\nid = 'ehr'\norigins = ['https://a.org/page']", "give scheme, host and port only"),
+        ("[indicator_ceiling]\na = 'critical'", "indicator_ceiling.a: the value 'critical' is not accepted"),
+        ("port = [", "this is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_an_error_that_names_the_place(tmp_path: Path, text: str, said: str) -> None:
+    (found,) = problems({}, toml(tmp_path, text))
+    assert said in found
+    assert "site.toml" in found
+
+
+def test_a_missing_file_is_an_error() -> None:
+    (found,) = problems({"config": "nowhere.toml"}, {})
+    assert found == "--config: nowhere.toml cannot be read (No such file or directory). Give a readable TOML file."
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    (found,) = problems({}, {"UPA_CDS_PUBLIC_BASE_URL": "https://me:hunter2@cds.example.org"})
+    assert "hunter2" not in found
+    assert "leave user name and password out" in found
+
+
+@pytest.mark.parametrize(("host", "loopback"), [("127.0.0.1", True), ("localhost", True), ("::1", True)])
+def test_loopback_addresses_are_known(host: str, loopback: bool) -> None:
+    assert load_settings({"host": host}, {}).loopback is loopback
+
+
+def test_all_interfaces_are_not_loopback() -> None:
+    assert not load_settings({"host": "0.0.0.0"}, {}).loopback
+
+
+def test_data_live_under_xdg_state_home_if_it_is_absolute() -> None:
+    assert default_data_dir({"XDG_STATE_HOME": "/state"}) == Path("/state/upa-cds")
+    assert default_data_dir({"XDG_STATE_HOME": "relative"}) == Path.home() / ".local/state/upa-cds"
+    assert load_settings({}, {"XDG_STATE_HOME": "/state"}).data_dir == Path("/state/upa-cds")
+
+
+def test_a_rule_that_the_knowledge_does_not_have_is_an_error_that_names_the_nearest() -> None:
+    settings = Settings(disabled_rules=("upadacitinib-jack",), indicator_ceiling={"other": "info"})
+    with pytest.raises(SettingsError) as caught:
+        check_rules(settings, ["upadacitinib-jak", "upadacitinib-biologic"])
+    assert caught.value.problems == (
+        "disabled_rules: the knowledge has no rule upadacitinib-jack. Did you mean upadacitinib-jak?",
+        "indicator_ceiling: the knowledge has no rule other.",
+    )
+
+
+def test_settings_survive_the_way_to_a_worker(tmp_path: Path) -> None:
+    environ = toml(tmp_path, '[[clients]]\nid = "ehr"\n[indicator_ceiling]\na = "info"')
+    settings = load_settings({"port": "8123"}, environ)
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_the_table_has_a_row_for_every_setting() -> None:
+    rows = settings_table().splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == [*Settings.model_fields, "config"]
+    assert "| `port` | whole number | `8000` | `UPA_CDS_PORT` | TCP port to listen on. |" in rows
+
+
+def test_secrets_are_shown_as_stars() -> None:
+    class WithSecret(Settings):
+        key: SecretStr = SecretStr("hunter2")
+
+    written: dict[str, Any] = shown(WithSecret())
+    assert "hunter2" not in str(written)
