@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cards.catalogue import Catalogue, Category, Label, Rule, Topic
 from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
-from cards.exposure import Basis, Exposure
+from cards.exposure import Basis, Contribution, Exposure
 from cards.model import (
     Action,
     Card,
@@ -174,8 +175,15 @@ class _Builder:
             partners_word=clause.partners_word,
             partner=self._name(self.lead.partner),
             warning=self.label.warning,
-            action=self.lines["action-keep-one" if self._removable() else "action-existing"],
+            action=self.lines[self._action()].format(partner=self._name(self.lead.partner)),
         )
+
+    def _action(self) -> str:
+        if self.lead.quiet:
+            return "action-review"
+        if self._protected(self.lead.partner):
+            return "action-transplant"
+        return "action-keep-one" if self._removable() else "action-existing"
 
     def _washouts(self) -> str:
         ended = [_ordered_first(pair)[1] for pair in self._like_lead()[:3]]
@@ -203,19 +211,25 @@ class _Builder:
             yield Paragraph(self.lines["gaps"].format(reasons=listed(told)))
 
     def _why(self) -> str:
-        sentence = self.label.sentence(self.lead.indication)
-        secondary = self.lines["secondary"] if sentence.verification != "primary" else ""
+        """Quote each sentence that decides, with what it says of the partners that it decides for."""
+        groups: dict[str, list[Pair]] = {}
+        for pair in self.finding.pairs[:4]:
+            groups.setdefault(self.label.sentence(pair.indication).text, []).append(pair)
+        return "\n\n".join(self._quoted(pairs) for pairs in groups.values())
+
+    def _quoted(self, pairs: Sequence[Pair]) -> str:
+        sentence = self.label.sentence(pairs[0].indication)
         why = self.lines["why"].format(
             sentence=sentence.text,
             label=self.label.name,
             section=self.label.section,
             revision=self.label.revision,
-            secondary=secondary,
+            secondary=self.lines["secondary"] if sentence.verification != "primary" else "",
         )
-        return " ".join((why, *self._coverages()))
+        return " ".join((why, *self._coverages(pairs)))
 
-    def _coverages(self) -> Iterator[str]:
-        for pair in self.finding.pairs[:4]:
+    def _coverages(self, pairs: Sequence[Pair]) -> Iterator[str]:
+        for pair in pairs:
             clause = self.rule.clause(self.ask.jurisdiction, pair.indication)
             yield self.lines[pair.coverage.value].format(
                 partner=capital(self._name(pair.partner)),
@@ -270,9 +284,9 @@ class _Builder:
     def _conventions(self) -> Iterator[Paragraph]:
         for exposure in self.finding.exposures:
             item = exposure.deciding
-            if item.basis in {Basis.DRAFT, Basis.ACTIVE, Basis.REPLACED} or exposure.state is State.PAST:
-                continue
             recent = exposure.state is State.RECENT
+            if not _window_decided(item, recent=recent):
+                continue
             if item.window.washout_convention if recent else item.window.dosing_convention:
                 days = item.window.washout if recent else item.window.dosing
                 yield Paragraph(self.lines["convention"].format(ingredient=self._name(exposure), days=days), drop=3)
@@ -353,6 +367,15 @@ def topic(catalogue: Catalogue, item: Topic) -> Coding:
 def reasons(catalogue: Catalogue, keys: Sequence[str]) -> tuple[Coding, ...]:
     """Return override reasons as Codings."""
     return tuple(Coding(catalogue.override_system, key, catalogue.override_reasons[key].display) for key in keys)
+
+
+def _window_decided(item: Contribution, *, recent: bool) -> bool:
+    """Say whether the state rests on a window: an order in force rests on its status, a dispense on its supply too."""
+    if recent:
+        return item.basis is not Basis.REPLACED
+    if item.basis is Basis.DISPENSE:
+        return bool(item.fact.given and item.until == item.fact.given + timedelta(days=item.window.dosing))
+    return item.basis in {Basis.ADMINISTRATION, Basis.LAPSE}
 
 
 def _ordered_first(pair: Pair) -> tuple[Exposure, Exposure]:

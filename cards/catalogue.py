@@ -489,4 +489,3 @@ def codes_of(lists: CodeLists) -> Iterator[Code]:
     for system, values in lists.items():
         for value in values:
             yield Code(system, value)
-

@@ -3,7 +3,7 @@
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
-from cards.catalogue import GENERIC, Catalogue, Clause, CodeLists, Members, Rule, Use, codes_of
+from cards.catalogue import GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
 from cards.model import Code, Gap
 
 FORBIDDEN_WORDS = (
@@ -158,10 +158,11 @@ NEEDED: Mapping[str, frozenset[str]] = {
         "until activity".split()
     ),
     "lines": frozenset(
-        "overlap overlap-not-named recent sequential incomplete why secondary covered named not-named indication-order "
-        "indication-record indication-none indication-not-supplied indication-failed provisional others infection undated "
-        "partner-label partner-label-none action-keep-one action-existing no-abrupt-stop pitfalls proceed replaced quiet "
-        "disagreement doubt convention gaps scope version not-approved lowered".split()
+        "overlap overlap-not-named recent sequential incomplete why secondary covered named not-named "
+        "indication-order indication-record indication-none indication-not-supplied indication-failed provisional "
+        "others infection undated partner-label partner-label-none action-keep-one action-existing action-transplant "
+        "action-review no-abrupt-stop pitfalls proceed replaced quiet disagreement doubt convention gaps scope version "
+        "not-approved lowered".split()
     ),
     "gaps": frozenset(item.value for item in Gap),
     "suggestions": frozenset({"delete"}),

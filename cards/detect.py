@@ -128,8 +128,10 @@ class _Detector:
         allowed = min(indicator, self.question.policy.ceiling(key), key=INDICATORS.index)
         return Finding(key, allowed, tuple(pairs), lowered=allowed is not indicator)
 
-    def _pair_order(self, pair: Pair) -> tuple[int, int]:
-        return -INDICATORS.index(pair.indicator), list(self.found.by_ingredient).index(pair.partner.ingredient)
+    def _pair_order(self, pair: Pair) -> tuple[int, bool, int]:
+        """Put the loudest first, then those that the sentence speaks of, then the order of the knowledge."""
+        place = list(self.found.by_ingredient).index(pair.partner.ingredient)
+        return -INDICATORS.index(pair.indicator), pair.coverage is Coverage.NOT_NAMED, place
 
     def _pairs(self, key: str, rule: Rule) -> Iterator[Pair]:
         subjects, partners = self.catalogue.roles[key]

@@ -1,4 +1,4 @@
-"""The one question the package answers: this record, this knowledge, this day and hook; which cards?"""
+"""The one question the package answers: which cards does this record need, on this day, at this hook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,13 +47,11 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     complete = not (_SERIOUS & gaps.keys())
     cards = tuple(build(item, counted, gaps, catalogue, question) for item in met)
     if not cards and not complete:
-        cards = (_incomplete(record, catalogue, question, found, gaps),)
+        cards = (_incomplete(catalogue, question, found, gaps),)
     return Assessment(cards, met, found, counted, gaps, complete)
 
 
-def _gaps(
-    record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question
-) -> Mapping[Gap, int]:
+def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:
     """Return the gaps of the record; another patient's medicine of a rule's class is one."""
     gaps = {gap: count for gap, count in record.gaps.items() if count}
     scope = catalogue.in_scope(question.policy.disabled)
@@ -61,9 +59,7 @@ def _gaps(
     return {**gaps, Gap.OTHER_PATIENT: len(strangers)} if strangers else gaps
 
 
-def _incomplete(
-    record: PatientRecord, catalogue: Catalogue, question: Question, found: Exposures, gaps: Mapping[Gap, int]
-) -> Card:
+def _incomplete(catalogue: Catalogue, question: Question, found: Exposures, gaps: Mapping[Gap, int]) -> Card:
     scope = catalogue.in_scope(question.policy.disabled)
     drafted = {key: item.drafts for key, item in found.by_ingredient.items() if key in scope and item.drafts}
     subjects = {key for rule in catalogue.rules.values() for key in catalogue.members(rule.subject)}

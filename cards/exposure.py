@@ -172,7 +172,7 @@ _NEVER = {
 }
 
 
-def _ignored_request(fact: MedicationFact, on: date) -> Ignore | None:
+def _ignored_request(fact: MedicationFact, _on: date) -> Ignore | None:
     if fact.origin is Origin.DRAFT:
         return None
     if fact.status == "draft":
@@ -180,7 +180,7 @@ def _ignored_request(fact: MedicationFact, on: date) -> Ignore | None:
     return {"proposal": Ignore.PROPOSAL, "option": Ignore.OPTION}.get(fact.intent or "")
 
 
-def _ignored_statement(fact: MedicationFact, on: date) -> Ignore | None:
+def _ignored_statement(fact: MedicationFact, _on: date) -> Ignore | None:
     if fact.status == "draft":
         return Ignore.CHART_DRAFT
     return Ignore.NOT_TAKEN if fact.not_taken else None
@@ -256,9 +256,7 @@ class _Calculator:
     ) -> list[Contribution]:
         stated = _stated_regimen(facts)
         documented = [fact.given for fact, _ in facts if fact.given and fact.kind is not Kind.REQUEST]
-        single = [
-            self._single(fact, item.regimen or stated, documented, in_session=in_session) for fact, item in facts
-        ]
+        single = [self._single(fact, item.regimen or stated, documented, in_session=in_session) for fact, item in facts]
         return sorted(self._capped(single), key=_strongest_first)
 
     def _single(
@@ -412,9 +410,7 @@ class _Calculator:
 
     def _old_activity(self, facts: Sequence[tuple[MedicationFact, Recognised]]) -> date | None:
         """Return the last recorded activity where it is more than twelve months old."""
-        days = [
-            day for fact, _ in facts for day in (fact.authored, fact.asserted, fact.start, fact.given) if day
-        ]
+        days = [day for fact, _ in facts for day in (fact.authored, fact.asserted, fact.start, fact.given) if day]
         past = [day for day in days if day <= self.on]
         if not past or len(past) < len(days):
             return None

@@ -51,7 +51,7 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     Raises KnowledgeError with every problem found: unreadable file, duplicate key, unknown or missing key, wrong
     value, a code of two ingredients, a reference that leads nowhere.
     """
-    place: Traversable = folder if folder else resources.files("cards").joinpath("knowledge")
+    place: Traversable = folder or resources.files("cards").joinpath("knowledge")
     problems: list[str] = []
     texts = {name: _bytes(place, name, problems) for name in SCHEMAS}
     read = {name: _parse(name, text, problems) for name, text in texts.items() if text is not None}
@@ -158,5 +158,6 @@ def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
 
 def _file(files: Mapping[str, Strict], name: str, schema: type[M]) -> M:
     item = files[name]
-    assert isinstance(item, schema)
+    if not isinstance(item, schema):
+        raise TypeError(f"{name} was read with another schema")
     return item

@@ -73,9 +73,10 @@ class MedicationFact:
     `ref` is `Type/id`; a resource without an id gets a `ref` that names its place and has `id` None.
     `supply_days` covers one dispensing, `repeats` the refills after it; `daily_units` and `quantity` are in the
     same unit when both are present. `interval_days` is the dosing interval that the dosage states.
-    `end` is the end of therapy by the dosage instructions; it exists only if every one of them ends.
-    `reasons` are the codes of the stated reasons and `reason_groups` the condition groups that they belong to;
-    `reason_refs` are the `Type/id` of stated Conditions. `validity_end` ends dispensing, not therapy. `given` is the day of an administration or of a dispense.
+    `end` is the end of therapy by the dosage instructions; it exists only if every one of them ends. `validity_end`
+    ends dispensing, not therapy. `given` is the day of an administration or of a dispense.
+    `reasons` are the codes of the stated reasons, `reason_groups` the condition groups that they belong to, and
+    `reason_refs` the `Type/id` of stated Conditions.
     """
 
     ref: str

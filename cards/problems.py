@@ -65,14 +65,12 @@ def problems(record: PatientRecord, catalogue: Catalogue, on: date) -> Problems:
     """Return the problems that count on `on`."""
     mine = [fact for fact in record.conditions if not fact.other_patient]
     present = [Problem(group, fact) for fact in mine if _counts(fact, on) for group in fact.groups]
-    by_role = {
-        role: [item for item in present if catalogue.conditions[item.group].role is role] for role in Role
-    }
+    by_role = {role: [item for item in present if catalogue.conditions[item.group].role is role] for role in Role}
     return Problems(
         by_ref={fact.ref: fact.groups for fact in mine if fact.verification_status not in _DISMISSED},
         on_record=tuple(sorted(by_role[Role.INDICATION], key=lambda item: _rank(catalogue, item.group))),
         infections=tuple(_infections(by_role[Role.INFECTION], catalogue, record.encounter, on)),
-        others=tuple((*by_role[Role.RISK], *by_role[Role.STATUS])),
+        others=(*by_role[Role.RISK], *by_role[Role.STATUS]),
         supplied=not {Gap.CONDITIONS_ABSENT, Gap.CONDITIONS_FAILED} & record.gaps.keys() or bool(mine),
     )
 
@@ -89,9 +87,7 @@ def _counts(fact: ConditionFact, on: date) -> bool:
     return not (fact.clinical_status is None and fact.abated and fact.abated < on)
 
 
-def stated_indications(
-    orders: Sequence[MedicationFact], problems: Problems, catalogue: Catalogue
-) -> tuple[str, ...]:
+def stated_indications(orders: Sequence[MedicationFact], problems: Problems, catalogue: Catalogue) -> tuple[str, ...]:
     """Return the indications that a subject's orders give as their reason; the drafts' reasons come first."""
     for origin in Origin:
         stated = {group for fact in orders if fact.origin is origin for group in _reason_groups(fact, problems)}

@@ -143,7 +143,7 @@ class Recogniser:
         if not by_code and not by_name:
             return Recognition()
         place = self._place(frozenset(places), (*name_texts, *place_texts), interval_days)
-        found = by_code or [(entry.label, entry) for entry in by_name]
+        found: list[tuple[Code | str, _Entry]] = [*by_code] or [(entry.label, entry) for entry in by_name]
         recognised = self._merge(found, by_name, place)
         known = {item.ingredient for item in recognised}
         others = [entry.ingredient for entry in by_name if entry.ingredient not in known]

@@ -78,13 +78,13 @@ def _active(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[
     yield words["active"].format(date=day(recorded)) if recorded else words["active-undated"]
     if fact.start and fact.start > on:
         yield words["starts"].format(date=day(fact.start))
-    if item.until:
-        yield words["ends"].format(date=day(item.until))
     if item.capped and item.stop:
         yield words["stopped"].format(date=day(item.stop))
+    elif item.until:
+        yield words["ends"].format(date=day(item.until))
 
 
-def _administration(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+def _administration(item: Contribution, words: Mapping[str, str], _on: date) -> Iterator[str]:
     key = "partial" if item.fact.status == "stopped" else "given"
     yield words[key].format(date=day(item.fact.given))
 
@@ -95,11 +95,11 @@ def _dispense(item: Contribution, words: Mapping[str, str], on: date) -> Iterato
         yield words["run-out"].format(date=day(item.last))
 
 
-def _lapse(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+def _lapse(item: Contribution, words: Mapping[str, str], _on: date) -> Iterator[str]:
     yield words["ended"].format(date=day(item.last))
 
 
-def _stop(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:
+def _stop(item: Contribution, words: Mapping[str, str], _on: date) -> Iterator[str]:
     yield words["stopped"].format(date=day(item.stop)) if item.stop_dated else words["stopped-undated"]
 
 

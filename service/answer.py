@@ -27,7 +27,7 @@ class Options:
     """What a site chose that bears on an answer."""
 
     jurisdiction: str = "us"
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     card_when_unobtainable: bool = False
 
 
@@ -220,7 +220,7 @@ def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...]) -> Non
         )
 
 
-def _no_ids(card: Card, suggestion: Suggestion | None) -> str:
+def _no_ids(_card: Card, _suggestion: Suggestion | None) -> str:
     raise AssertionError("an empty answer has no ids")
 
 

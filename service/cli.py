@@ -1,6 +1,6 @@
 """The command line `upa-cds`: read the arguments, call, choose the exit code.
 
-0 done; 1 the knowledge has problems; 2 usage or settings; 65 bad input; 70 a fault of ours.
+0 done; 1 the knowledge has problems, or a replayed answer differs; 2 usage or settings; 65 bad input; 70 our fault.
 Imports are inside the commands, so that each starts with what it needs and no more.
 """
 
@@ -18,6 +18,7 @@ from service import __version__
 from service.errors import ServiceError
 
 KNOWLEDGE_PROBLEMS = 1
+DIFFERENT = 1
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = (
@@ -98,6 +99,44 @@ def demo(*, once: bool, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("request", metavar="REQUEST.json", type=click.Path(path_type=Path))
+@click.option("--on", "day", metavar="DATE", help="Day of the call, YYYY-MM-DD.  [default: today in the site's zone]")
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+@click.option("--config", metavar="FILE", help="TOML file with settings.")
+def explain(request: Path, *, day: str | None, as_json: bool, config: str | None) -> None:
+    """Say what was read from a hook request, as what, and which dates and windows decided."""
+    import json
+
+    from service.answer import build_engine
+    from service.explain import as_text, explain_request
+    from service.settings import load_settings
+
+    settings = load_settings({"config": config})
+    engine = build_engine(settings)
+    said = explain_request(_file(request), engine, _day(day, settings))
+    click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
+
+
+@cli.command()
+@click.argument("cases", metavar="[CASES]", required=False, type=click.Path(path_type=Path))
+@click.option("--url", metavar="URL", help="Ask a running service whose day is today (UTC) instead of this build.")
+@click.option("--update", "updating", is_flag=True, help="Write what differs over the recordings of CASES.")
+@click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a JUnit report.")
+def replay(cases: Path | None, *, url: str | None, updating: bool, junit: Path | None) -> None:
+    """Run recorded cases and show, card by card, where the answer differs from the recording.
+
+    CASES is a folder of cases; without it the packaged cases run. Exit code 0: all the same; 1: something differs.
+    """
+    from service.replay import run
+
+    if updating and (cases is None or url):
+        raise click.UsageError("--update needs a folder CASES of your own and no --url; packaged cases stay.")
+    same = run(cases, url=url, updating=updating, junit_file=junit, say=click.echo)
+    if not same:
+        sys.exit(DIFFERENT)
+
+
+@cli.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 def validate(folder: Path | None) -> None:
     """Check a folder of knowledge, or the packaged knowledge, and list every problem."""
@@ -117,6 +156,26 @@ def settings(**flags: str | None) -> None:
     effective = effective_settings(flags)
     for name, value in shown(effective.settings).items():
         click.echo(f"{name} = {value}  ({effective.sources.get(name, 'default')})")
+
+
+def _file(path: Path) -> bytes:
+    from service.errors import InvalidRequest
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path}: cannot be read ({error.strerror}). Give a file with a hook request.") from None
+
+
+def _day(text: str | None, settings: Any) -> date:
+    from datetime import datetime
+
+    if text is None:
+        return datetime.now(settings.zone).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text} is no day. Write it as YYYY-MM-DD.", param_hint="--on") from None
 
 
 def _print_version(context: click.Context) -> None:

@@ -13,13 +13,28 @@ from cards.detect import Finding, Pair
 from cards.exposure import Contribution, Exposure
 from cards.model import MedicationFact, Recognised
 from cards.problems import Problems
-from service.answer import Answer, DraftTrace, Engine, Trace
-from service.discovery import PREFETCH
+from service.answer import Answer, DraftTrace, Engine, Trace, answer
+from service.discovery import PREFETCH, SERVICES
+from service.errors import InvalidRequest
+from service.wire import peek_hook
 
 
-def explanation(answer: Answer, engine: Engine, on: date) -> dict[str, Any]:
+def explain_request(body: bytes, engine: Engine, on: date) -> dict[str, Any]:
+    """Answer a hook request with the service of its hook and explain the answer.
+
+    Raises InvalidRequest and DataUnavailable as the service would.
+    """
+    hook = peek_hook(body)
+    service = next((item for item in SERVICES if item.hook == hook), None)
+    if service is None:
+        known = ", ".join(item.hook for item in SERVICES)
+        raise InvalidRequest(f"hook is missing or of no service: send one of {known}.")
+    return explanation(answer(body, service, engine=engine, on=on), engine, on)
+
+
+def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
     """Return the explanation of an answer as plain JSON data, in a fixed order."""
-    catalogue, trace, assessment = engine.catalogue, answer.trace, answer.assessment
+    catalogue, trace, assessment = engine.catalogue, given.trace, given.assessment
     options = engine.options
     said: dict[str, Any] = {
         "on": on.isoformat(),
@@ -31,11 +46,11 @@ def explanation(answer: Answer, engine: Engine, on: date) -> dict[str, Any]:
             "disabledRules": sorted(options.policy.disabled),
             "ceilings": {rule: indicator.value for rule, indicator in options.policy.ceilings},
         },
-        "outcome": answer.outcome,
+        "outcome": given.outcome,
         "drafts": [_draft(item) for item in trace.drafts],
         "prefetch": _prefetch(trace),
         "read": dict(trace.read),
-        "deviations": list(answer.deviations),
+        "deviations": list(given.deviations),
     }
     if assessment:
         said |= {
@@ -46,6 +61,10 @@ def explanation(answer: Answer, engine: Engine, on: date) -> dict[str, Any]:
             ],
             "problems": _problems(assessment.problems),
             "findings": [_finding(item, catalogue, options.jurisdiction) for item in assessment.findings],
+            "cards": [
+                {"key": item.key, "indicator": item.indicator.value, "summary": item.summary}
+                for item in assessment.cards
+            ],
             "gaps": {gap.value: count for gap, count in assessment.gaps.items()},
             "complete": assessment.complete,
         }
@@ -183,6 +202,7 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Ignored", ignored)
     yield from _section("Problems", _problem_lines(said.get("problems", {})))
     yield from _section("Findings", [line for item in said.get("findings", ()) for line in _finding_lines(item)])
+    yield from _section("Cards", [f"{item['indicator']}: {item['summary']}" for item in said.get("cards", ())])
     yield from _section("Missing", [f"{gap}: {count}" for gap, count in said.get("gaps", {}).items()])
     yield from _section("Deviations of the client", said["deviations"])
 

@@ -3,18 +3,22 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from difflib import unified_diff
 from functools import cache
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # only written, never read
+
+import requests
 
 from service.answer import Engine, answer, build_engine
-from service.cases import Case, CaseError, shift, shift_text
+from service.cases import Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
 from service.errors import ServiceError, operation_outcome
 from service.settings import Settings
+
+_SECONDS = 30
 
 Respond = Callable[[Case], tuple[int, Any]]
 """Gives the status and the response body of a case."""
@@ -47,7 +51,9 @@ def service_of(case: Case) -> Service:
     """Return the service that a case calls, by the hook in its name."""
     found = next((item for item in SERVICES if item.hook == case.hook), None)
     if found is None:
-        raise CaseError(f"{case.name}: no service answers the hook {case.hook}. Name the folder <hook>__<what-happens>.")
+        raise CaseError(
+            f"{case.name}: no service answers the hook {case.hook}. Name the folder <hook>__<what-happens>."
+        )
     return found
 
 
@@ -159,3 +165,58 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
             failure = ElementTree.SubElement(element, "failure", message=item.differences[0])
             failure.text = "\n".join(item.differences)
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+
+
+def run(
+    folder: Path | None,
+    *,
+    url: str | None,
+    updating: bool,
+    junit_file: Path | None,
+    say: Callable[[str], object],
+    today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+) -> bool:
+    """Replay a folder of cases, tell a reader what differs, and return whether everything is the same.
+
+    Against a URL a case with settings of its own is left out, and said to be.
+    """
+    outcomes: list[Outcome] = []
+    for case in (read_case(name, folder) for name in case_names(folder)):
+        if url and case.settings:
+            outcomes.append(Outcome(case, case.status, case.expected, left_out="it needs settings of its own"))
+            continue
+        respond = against(url, today(), _post) if url else in_process
+        outcomes += replay([case], respond)
+    for item in outcomes:
+        for line in _report(item):
+            say(line)
+        if updating and folder and not item.same:
+            update(item, folder)
+    if junit_file:
+        junit_file.write_bytes(junit(outcomes))
+    differing = sum(not item.same for item in outcomes)
+    left_out = sum(item.left_out is not None for item in outcomes)
+    say(f"{len(outcomes)} cases: {len(outcomes) - differing - left_out} same, {differing} differ, {left_out} left out")
+    return not differing or updating
+
+
+def _report(item: Outcome) -> Iterator[str]:
+    if item.left_out:
+        yield f"{item.case.name}: left out, {item.left_out}"
+    if item.differences:
+        yield f"{item.case.name}: {item.case.title}"
+        yield from (f"  {line}" for line in item.differences)
+
+
+def _post(url: str, body: bytes) -> tuple[int, Any]:
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            response = session.post(
+                url, data=body, headers={"Content-Type": "application/json"}, timeout=_SECONDS, allow_redirects=False
+            )
+        return response.status_code, response.json()
+    except (requests.RequestException, ValueError) as error:
+        raise CaseError(
+            f"{url}: no usable answer ({type(error).__name__}). Give the base URL of a running service."
+        ) from None

@@ -74,6 +74,13 @@ class _Envelope(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Envelope)
 
 
+def peek_hook(body: bytes) -> str | None:
+    """Return the hook that a request names, or None; raises InvalidRequest for what is no JSON object."""
+    envelope = strict_json.loads(body, _BODY)
+    hook = envelope.get("hook") if isinstance(envelope, dict) else None
+    return hook if isinstance(hook, str) else None
+
+
 class HookService(Protocol):
     """What reading a call needs to know of the service that it was sent to."""
 
