@@ -1,0 +1,80 @@
+"""The README is held against the code: settings, commands, layers, and the card it shows."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from service.cases import read_case
+from service.cli import cli
+from service.demo import CASE
+from service.settings_table import settings_table
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LEFT_OUT = re.compile(r"[()\s]")
+
+
+def _between(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, flags=re.DOTALL)
+    assert found, f"README.md has no part {name}"
+    return found[1]
+
+
+def _layers(container: str) -> str:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(item["layers"] for item in contracts if item.get("containers") == [container])
+    return f"{container}: " + " > ".join(LEFT_OUT.sub(" ", layer).strip() for layer in layers)
+
+
+def test_the_settings_table_is_that_of_the_code() -> None:
+    assert _between("settings").strip() == settings_table().strip()
+
+
+def test_the_command_list_is_that_of_the_command_line() -> None:
+    told = {
+        match[1]: match[2]
+        for match in re.finditer(r"^\| `upa-cds (\w+)` \| (.*) \|$", _between("commands"), flags=re.MULTILINE)
+    }
+    assert told == {
+        name: (command.help or "").split("\n\n")[0].replace("\n", " ") for name, command in cli.commands.items()
+    }
+
+
+@pytest.mark.parametrize("container", ["cards", "service"])
+def test_the_architecture_picture_is_the_import_contract(container: str) -> None:
+    shown = " ".join(_between("layers").replace("```", "").split())
+    assert _layers(container) in shown
+
+
+def test_the_card_that_is_shown_is_the_recorded_one() -> None:
+    (card,) = read_case(CASE).expected["cards"]
+    shown = _between("card")
+    assert f"**{card['indicator'].upper()}** · {card['summary']}" in shown
+    assert card["detail"] in shown
+    assert all(f"[{item['label']}]" in shown for item in card["suggestions"])
+    assert all(item["display"] in shown for item in card["overrideReasons"])
+
+
+def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
+    command = re.search(r"\.venv/bin/(python -m pytest)", README)
+    assert command
+    assert command[1] in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_toml_example_is_a_valid_configuration(tmp_path: Path) -> None:
+    from service.settings import load_settings
+
+    example = re.search(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    assert example
+    file = tmp_path / "upa-cds.toml"
+    file.write_text(example[1])
+    assert load_settings({"config": str(file)}, {}).timezone == "Europe/Berlin"
+
+
+def test_the_topic_codes_of_the_cards_are_in_the_changes_contract() -> None:
+    (card,) = read_case(CASE).expected["cards"]
+    assert json.dumps(card["source"]["topic"]["code"]).strip('"').isalnum()
+    assert "topic codes" in README
