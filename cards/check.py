@@ -1,11 +1,14 @@
 """The cross-checks of the knowledge: what no schema of a single file can say."""
 
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
 from cards.catalogue import GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
-from cards.model import Code, Gap
+from cards.model import Code
+from cards.sentences import PARTS
 
+FORBIDDEN_IN_US = ("contraindicated",)
 FORBIDDEN_WORDS = (
     "prohibited",
     "violation",
@@ -30,6 +33,10 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
     yield from _wording(catalogue)
+    yield from _forbidden(catalogue)
+    for key, statement in catalogue.statements.items():
+        where = f"evidence.yaml: statements.{key}.evidence"
+        yield from _unknown(where, statement.evidence, catalogue.evidence, "entry of evidence.yaml")
 
 
 def _unknown(where: str, keys: Iterable[str], known: Iterable[str], what: str) -> Iterator[str]:
@@ -66,18 +73,28 @@ def _double_codes(catalogue: Catalogue) -> Iterator[str]:
                         "a code belongs to one place"
                     )
                 owners[code] = f"{key}.{part}"
+    for key, item in catalogue.ingredients.items():
+        for name, regimen in item.regimens.items():
+            for code in codes_of(regimen.codes):
+                if owners.get(code, f"{key}.codes") != f"{key}.codes":
+                    yield (
+                        f"ingredients.yaml: ingredients.{key}.regimens.{name}.codes: {code} stands already at "
+                        f"{owners[code]}; a regimen qualifies codes of its own ingredient"
+                    )
 
 
 def _names(catalogue: Catalogue) -> Iterator[str]:
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, bool]] = {}
     for key, item in catalogue.ingredients.items():
-        for name in (*item.names, *item.brands, *item.non_systemic_brands):
-            folded = name.casefold()
-            if owners.setdefault(folded, key) != key:
-                yield (
-                    f"ingredients.yaml: ingredients.{key}: the name {name!r} belongs to {owners[folded]} too; "
-                    "a name belongs to one ingredient"
-                )
+        regimens = tuple(name for regimen in item.regimens.values() for name in regimen.brands)
+        for names, systemic in (((*item.names, *item.brands, *regimens), True), (item.non_systemic_brands, False)):
+            for name in names:
+                owner = owners.setdefault(name.casefold(), (key, systemic))
+                if owner != (key, systemic):
+                    yield (
+                        f"ingredients.yaml: ingredients.{key}: the name {name!r} belongs to {owner[0]} too; "
+                        "a name belongs to one ingredient, and is either systemic or not"
+                    )
 
 
 def _conditions(catalogue: Catalogue) -> Iterator[str]:
@@ -99,6 +116,9 @@ def _rule(key: str, rule: Rule, catalogue: Catalogue) -> Iterator[str]:
     }
     for part, members in sets.items():
         yield from _members(f"{where}.{part}", members, catalogue)
+    for remark in rule.remarks:
+        yield from _unknown(f"{where}.remarks", remark.classes, catalogue.classes, "class")
+        yield from _unknown(f"{where}.remarks", remark.ingredients, catalogue.ingredients, "ingredient")
     groups = (*rule.only_if, *rule.loud_for)
     yield from _unknown(where, groups, catalogue.conditions, "group of conditions.yaml")
     yield from _unknown(f"{where}.override_reasons", rule.override_reasons, catalogue.override_reasons, "reason")
@@ -133,50 +153,18 @@ def _labels(catalogue: Catalogue) -> Iterator[str]:
         for key, label in jurisdiction.labels.items():
             if GENERIC not in label.sentences:
                 yield f"{where}.{key}.sentences: there is no generic sentence; add it"
-
-
-_FIELDS: Mapping[str, frozenset[str]] = {
-    "summary": frozenset(
-        "subject partner partner_plain more short verb advice partners_word ordered ended date first second "
-        "end start count".split()
-    ),
-    "states": frozenset(),
-    "dates": frozenset({"date"}),
-    "lines": frozenset(
-        "pairs strength label section advice warning action washout first second end start reasons sentence revision "
-        "secondary partner partners_word indication provisional others infection undated text ingredient named "
-        "doubt days version indicator".split()
-    ),
-    "gaps": frozenset({"count"}),
-    "suggestions": frozenset({"ingredient"}),
-}
-NEEDED: Mapping[str, frozenset[str]] = {
-    "summary": frozenset("overlap not-named recent recent-undated sequential more incomplete".split()),
-    "states": frozenset("ordered current current-on-hold current-unknown recent ordered-and-current".split()),
-    "dates": frozenset(
-        "draft starts active active-undated ends given partial dispensed run-out ended stopped stopped-undated "
-        "until activity".split()
-    ),
-    "lines": frozenset(
-        "overlap overlap-not-named recent sequential incomplete why secondary covered named not-named "
-        "indication-order indication-record indication-none indication-not-supplied indication-failed provisional "
-        "others infection undated partner-label partner-label-none action-keep-one action-existing action-transplant "
-        "action-review no-abrupt-stop pitfalls proceed replaced quiet disagreement doubt convention gaps scope version "
-        "not-approved lowered".split()
-    ),
-    "gaps": frozenset(item.value for item in Gap),
-    "suggestions": frozenset({"delete"}),
-}
+            groups = sorted(set(label.sentences) - {GENERIC})
+            yield from _unknown(f"{where}.{key}.sentences", groups, catalogue.indication_order, "indication")
 
 
 def _wording(catalogue: Catalogue) -> Iterator[str]:
-    for part, needed in NEEDED.items():
+    for part, sentences in PARTS.items():
         texts: Mapping[str, str] = getattr(catalogue.wording, part)
-        for key in sorted(needed - set(texts)):
+        for key in sorted(set(sentences) - set(texts)):
             yield f"wording.yaml: {part}: {key!r} is missing; add the sentence"
-        yield from _unknown(f"wording.yaml: {part}", sorted(set(texts) - needed), needed, "sentence that is used")
+        yield from _unknown(f"wording.yaml: {part}", sorted(set(texts) - set(sentences)), sentences, "sentence in use")
         for key, text in texts.items():
-            yield from _sentence(f"wording.yaml: {part}.{key}", text, _FIELDS[part])
+            yield from _sentence(f"wording.yaml: {part}.{key}", text, sentences.get(key, frozenset()))
     where = "wording.yaml: incomplete.override_reasons"
     yield from _unknown(where, catalogue.wording.incomplete.override_reasons, catalogue.override_reasons, "reason")
     for label in catalogue.wording.partner_labels:
@@ -185,12 +173,42 @@ def _wording(catalogue: Catalogue) -> Iterator[str]:
 
 def _sentence(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:
     try:
-        used = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
     except ValueError:
         yield f"{where}: braces do not match; close or double them"
         return
-    for name in sorted(used - fields):
-        yield f"{where}: {{{name}}} is no field of this sentence; use one of {', '.join(sorted(fields))}"
-    for word in FORBIDDEN_WORDS:
-        if word in text.casefold():
-            yield f"{where}: the words {word!r} are never printed; say what the label says"
+    known = f"use one of {', '.join(sorted(fields))}" if fields else "this sentence is given none"
+    for _, name, specification, conversion in parts:
+        if name not in fields:
+            yield f"{where}: {{{name}}} is no field of this sentence; {known}"
+        if specification or conversion:
+            yield f"{where}: {{{name}}} has a format of its own; leave only the name in the braces"
+
+
+def _forbidden(catalogue: Catalogue) -> Iterator[str]:
+    """Look at every sentence that a card can print; "contraindicated" is what the US label does not say."""
+    for where, text in _printed(catalogue):
+        words = (*FORBIDDEN_WORDS, *(FORBIDDEN_IN_US if ".eu" not in where and ".au" not in where else ()))
+        for word in words:
+            if re.search(rf"\b{re.escape(word)}\b", text.casefold()):
+                yield f"{where}: the words {word!r} are never printed; say what the label says"
+
+
+def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for part in PARTS:
+        texts: Mapping[str, str] = getattr(catalogue.wording, part)
+        yield from ((f"wording.yaml: {part}.{key}", text) for key, text in texts.items())
+    yield from (("wording.yaml: partner_labels", label.text) for label in catalogue.wording.partner_labels)
+    for name, jurisdiction in catalogue.jurisdictions.items():
+        for key, label in jurisdiction.labels.items():
+            where = f"rules.yaml: jurisdictions.{name}.labels.{key}"
+            texts = {**label.model_dump(exclude={"sentences"}, mode="json")}
+            yield from ((f"{where}.{field}", text) for field, text in texts.items())
+            yield from ((f"{where}.sentences.{group}", item.text) for group, item in label.sentences.items())
+    for key, rule in catalogue.rules.items():
+        yield from ((f"rules.yaml: rules.{key}.remarks", remark.text) for remark in rule.remarks)
+        for name, clauses in rule.clauses.items():
+            for group, clause in clauses.items():
+                where = f"rules.yaml: rules.{key}.clauses.{name}.{group}"
+                said = (clause.partners_word, clause.verb or "", clause.strength or "")
+                yield from ((where, text) for text in said)

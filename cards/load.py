@@ -88,6 +88,8 @@ class _Loader(_Base):  # type: ignore[misc]
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no plain text", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
             seen.add(key.value)
@@ -102,6 +104,9 @@ def _parse(name: str, text: bytes, problems: list[str]) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         problems.append(f"{name}:{line} {getattr(error, 'problem', None) or 'not YAML'}; mend the file")
+        return None
+    except ValueError as error:
+        problems.append(f"{name}: a value cannot be read ({error}); correct or quote it")
         return None
     if data is None:
         problems.append(f"{name}: is empty; restore its content")

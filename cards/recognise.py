@@ -53,7 +53,9 @@ def words(text: str) -> list[str]:
     plain = text[:_LONGEST_TEXT].translate(_MARKS)
     if not plain.isascii():
         plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
-    return _WORD.findall(unicodedata.normalize("NFKC", plain).casefold())
+    found = _WORD.findall(unicodedata.normalize("NFKC", plain).casefold())
+    # The cut may have made another word of the last one.
+    return found[:-1] if len(text) > _LONGEST_TEXT else found
 
 
 class _Phrases(Generic[T]):
@@ -104,13 +106,15 @@ class Recogniser:
             for name, regimen in item.regimens.items()
             if regimen.route or regimen.interval_days
         }
+        self._group_order = list(catalogue.conditions)
         self._conditions, self._prefixes = _condition_index(catalogue)
 
     def _index(self, catalogue: Catalogue) -> None:
         for key, item in catalogue.ingredients.items():
             self._add_codes(item.codes, _Entry(key, item.systemic, None, item.name))
             self._add_codes(item.non_systemic_codes, _Entry(key, False, None, item.name))
-            for name in (*item.names, *item.brands):
+            by_regimen = {name.casefold() for regimen in item.regimens.values() for name in regimen.brands}
+            for name in (*item.names, *(brand for brand in item.brands if brand.casefold() not in by_regimen)):
                 self._names.add(name, _Entry(key, item.systemic, None, name))
             for name in item.non_systemic_brands:
                 self._names.add(name, _Entry(key, False, None, name))
@@ -200,7 +204,8 @@ class Recogniser:
         for code in codes:
             for group in self._groups(code):
                 found.setdefault(group, code)
-        return tuple(found), next(iter(found.values()), None)
+        groups = sorted(found, key=self._group_order.index)
+        return tuple(groups), found[groups[0]] if groups else None
 
     def _groups(self, code: Code) -> Iterator[str]:
         plain = code.value.replace(".", "").upper() if code.system in _DOTTED else code.value

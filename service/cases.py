@@ -23,6 +23,7 @@ _FHIR_DAY = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", flags=re.ASCII
 )
 _ANY_DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)", flags=re.ASCII)
+_JSON_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _FHIR_MONTH = re.compile(r"\d{4}-\d\d", flags=re.ASCII)
 
 
@@ -94,17 +95,10 @@ def shift(case: Case, to: date) -> Case:
     zones stay; a year and month moves to the month its middle falls into; a year alone stays.
     """
     days = to - case.on
-    return replace(case, on=to, body=json.dumps(_shifted(case.request, days), indent=2).encode())
-
-
-def _shifted(value: Any, days: timedelta) -> Any:
-    if isinstance(value, str):
-        return _shifted_text(value, days)
-    if isinstance(value, Mapping):
-        return {key: _shifted(item, days) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_shifted(item, days) for item in value]
-    return value
+    # In the text as it was written, so that what a parser would lose (a key sent twice) stays in the request.
+    text = case.body.decode("utf-8")
+    moved = _JSON_TEXT.sub(lambda match: f'"{_shifted_text(match[1], days)}"', text)
+    return replace(case, on=to, body=moved.encode("utf-8"))
 
 
 def _shifted_text(text: str, days: timedelta) -> str:

@@ -173,7 +173,7 @@ def _day(text: str | None, settings: Any) -> date:
     if text is None:
         return datetime.now(settings.zone).date()
     try:
-        return date.fromisoformat(text)
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
     except ValueError:
         raise click.BadParameter(f"{text} is no day. Write it as YYYY-MM-DD.", param_hint="--on") from None
 

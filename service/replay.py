@@ -1,6 +1,7 @@
 """Recorded cases against this build or a running service, and where the answer differs, card by card."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,6 +20,7 @@ from service.errors import ServiceError, operation_outcome
 from service.settings import Settings
 
 _SECONDS = 30
+_STATUS_LINE = re.compile(r"^status:.*\n?", flags=re.MULTILINE)
 
 Respond = Callable[[Case], tuple[int, Any]]
 """Gives the status and the response body of a case."""
@@ -114,20 +116,35 @@ def differences(case: Case, status: int, body: Any) -> Iterator[str]:
             yield from _card_differences(topic, recorded[topic], now[topic])
     if list(recorded) != list(now) and sorted(recorded) == sorted(now):
         yield "the cards come in another order"
-    if not recorded and not now:
+    if recorded == now and list(recorded) == list(now):
+        # The cards are the same, so it is the rest of the body that differs.
         yield from _text_differences("body", json.dumps(case.expected, indent=1), json.dumps(body, indent=1))
 
 
 def _by_topic(body: Any) -> dict[str, Mapping[str, Any]]:
-    cards = body.get("cards", []) if isinstance(body, Mapping) else []
-    return {card["source"].get("topic", {}).get("code", str(index)): card for index, card in enumerate(cards)}
+    """Return the cards by topic code; a second card of one topic, or one without, is told by its place."""
+    cards = body.get("cards") if isinstance(body, Mapping) else None
+    found: dict[str, Mapping[str, Any]] = {}
+    for index, card in enumerate(cards if isinstance(cards, list) else ()):
+        topic = _topic(card)
+        found[topic if topic and topic not in found else f"{topic or 'without topic'} #{index + 1}"] = card
+    return found
 
 
-def _summary(card: Mapping[str, Any]) -> str:
-    return f"{card['indicator']}, {card['summary']}"
+def _topic(card: Any) -> str | None:
+    for key in ("source", "topic", "code"):
+        card = card.get(key) if isinstance(card, Mapping) else None
+    return card if isinstance(card, str) else None
+
+
+def _summary(card: Any) -> str:
+    return f"{card.get('indicator')}, {card.get('summary')}" if isinstance(card, Mapping) else "no object"
 
 
 def _card_differences(topic: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(now, Mapping):
+        yield f"card {topic} is no object"
+        return
     for key in dict.fromkeys((*recorded, *now)):
         before, after = recorded.get(key), now.get(key)
         if before != after:
@@ -145,9 +162,14 @@ def _text_differences(where: str, before: str, after: str) -> Iterator[str]:
 
 
 def update(outcome: Outcome, folder: Path) -> None:
-    """Write the answer of a case over its recording."""
-    file = folder / outcome.case.name / "expected.json"
-    file.write_text(json.dumps(outcome.body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write the answer of a case over its recording, and its status into the description."""
+    place = folder / outcome.case.name
+    answered = json.dumps(outcome.body, indent=2, ensure_ascii=False) + "\n"
+    (place / "expected.json").write_text(answered, encoding="utf-8")
+    if outcome.status != outcome.case.status:
+        described = place / "case.yaml"
+        kept = _STATUS_LINE.sub("", described.read_text(encoding="utf-8")).rstrip("\n")
+        described.write_text(f"{kept}\nstatus: {outcome.status}\n", encoding="utf-8")
 
 
 def junit(outcomes: Sequence[Outcome]) -> bytes:
@@ -180,8 +202,11 @@ def run(
 
     Against a URL a case with settings of its own is left out, and said to be.
     """
+    names = case_names(folder)
+    if not names:
+        raise CaseError(f"{folder}: holds no case. Give a folder whose folders are named <hook>__<what-happens>.")
     outcomes: list[Outcome] = []
-    for case in (read_case(name, folder) for name in case_names(folder)):
+    for case in (read_case(name, folder) for name in names):
         if url and case.settings:
             outcomes.append(Outcome(case, case.status, case.expected, left_out="it needs settings of its own"))
             continue
@@ -193,11 +218,18 @@ def run(
         if updating and folder and not item.same:
             update(item, folder)
     if junit_file:
-        junit_file.write_bytes(junit(outcomes))
+        _write(junit_file, junit(outcomes))
     differing = sum(not item.same for item in outcomes)
     left_out = sum(item.left_out is not None for item in outcomes)
     say(f"{len(outcomes)} cases: {len(outcomes) - differing - left_out} same, {differing} differ, {left_out} left out")
     return not differing or updating
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise CaseError(f"{file}: cannot be written ({error.strerror}). Give a file in a folder that exists.") from None
 
 
 def _report(item: Outcome) -> Iterator[str]:

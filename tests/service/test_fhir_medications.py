@@ -243,7 +243,6 @@ def test_one_object_in_place_of_a_list_is_no_doubt_but_counted() -> None:
     [
         ({"status": None}, "status missing"),
         ({"intent": None}, "intent missing"),
-        ({"subject": None}, "subject missing"),
         ({"status": 7}, "status not readable"),
         ({"authoredOn": "Invalid date"}, "authoredOn not readable"),
         ({"authoredOn": "2026-02-30"}, "authoredOn not readable"),
@@ -410,3 +409,9 @@ def test_a_name_that_differs_from_the_code_is_a_disagreement() -> None:
     fact = _fact(make.medication_request("r1", "", medicationCodeableConcept=concept))
     assert [item.ingredient for item in fact.recognised] == ["upadacitinib"]
     assert fact.disagreement == "adalimumab"
+
+
+def test_a_missing_subject_is_this_patient_and_no_doubt() -> None:
+    fact = _fact(_without({"subject": None}))
+    assert not fact.other_patient
+    assert fact.doubts == ()
