@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from cards.catalogue import Catalogue, Clause, Rule
 from cards.exposure import Basis, Contribution, Exposure, Exposures
-from cards.model import INDICATORS, LOUD, Hook, Indicator, Kind, MedicationFact, Origin, State
+from cards.model import INDICATORS, LOUD, Hook, Indicator, Kind, MedicationFact, State
 from cards.problems import Problem, Problems, stated_indications
 
 ATOPIC_DERMATITIS = "atopic-dermatitis"
+_STATING = (State.ORDERED, State.CURRENT, State.RECENT)
 _REPORTED = frozenset({State.ORDERED, State.CURRENT, State.RECENT})
 
 
@@ -197,8 +198,10 @@ class _Detector:
         return (self._first_naming(rule, partner, known), False) if known else (None, False)
 
     def _stated(self, rule: Rule) -> tuple[str, ...]:
-        orders = subject_orders(self.found, self.catalogue.members(rule.subject))
-        return stated_indications(orders, self.problems, self.catalogue)
+        """Return the indications that the subject's orders state; those of the strongest state that states any."""
+        by_state = (_orders(self.found, self.catalogue.members(rule.subject), state) for state in _STATING)
+        stated = (stated_indications(orders, self.problems, self.catalogue) for orders in by_state)
+        return next((found for found in stated if found), ())
 
     def _first_naming(self, rule: Rule, partner: str, candidates: Sequence[str]) -> str:
         naming = (
@@ -272,16 +275,12 @@ def _own_start(item: Contribution) -> date | None:
     return item.fact.start if item.basis in {Basis.DRAFT, Basis.ACTIVE} else None
 
 
-def subject_orders(found: Exposures, subjects: Iterable[str]) -> tuple[MedicationFact, ...]:
-    """Return the orders and statements of the subject ingredients that are ordered or in force, orders first."""
-    facts = [
-        item.fact
-        for key in subjects
-        if (exposure := found.by_ingredient.get(key))
-        for item in exposure.contributions
-        if item.state in {State.ORDERED, State.CURRENT}
-    ]
-    return tuple(sorted(facts, key=lambda fact: (fact.origin is Origin.CHART, fact.kind is not Kind.REQUEST)))
+def _orders(found: Exposures, ingredients: Iterable[str], state: State) -> list[MedicationFact]:
+    """Return the orders and statements that give ingredients a state."""
+    exposures = [found.by_ingredient[key] for key in ingredients if key in found.by_ingredient]
+    kinds = {Kind.REQUEST, Kind.STATEMENT}
+    given = (item for exposure in exposures for item in exposure.contributions if item.state is state)
+    return [item.fact for item in given if item.fact.kind in kinds]
 
 
 def provisional(problems: Problems, indication: str | None) -> Problem | None:

@@ -16,6 +16,7 @@ from cards.model import Kind, MedicationFact, Origin, PatientRecord, Recognised,
 STRENGTH = {State.ORDERED: 4, State.CURRENT: 3, State.RECENT: 2, State.PAST: 1, State.NONE: 0}
 _STOPPED = frozenset({"stopped", "ended"})
 _HANDED_OVER = frozenset({"completed", "in-progress", "unknown", None})
+_DOSES = frozenset({Kind.ADMINISTRATION, Kind.DISPENSE})
 _GRACE_DAYS = 14
 _ORAL_SUPPLY_DAYS = 30
 _LONGEST_ESTIMATE_DAYS = 365
@@ -190,10 +191,8 @@ def _ignored_administration(fact: MedicationFact, on: date) -> Ignore | None:
     return Ignore.FUTURE if fact.given and fact.given > on else None
 
 
-def _ignored_dispense(fact: MedicationFact, on: date) -> Ignore | None:
-    if fact.status not in _HANDED_OVER:
-        return Ignore.NOT_DISPENSED
-    return Ignore.FUTURE if fact.given and fact.given > on else None
+def _ignored_dispense(fact: MedicationFact, _on: date) -> Ignore | None:
+    return None if fact.status in _HANDED_OVER else Ignore.NOT_DISPENSED
 
 
 _BY_KIND = {
@@ -256,7 +255,12 @@ class _Calculator:
     ) -> list[Contribution]:
         stated = _stated_regimen(facts)
         documented = [fact.given for fact, _ in facts if fact.given and fact.kind is not Kind.REQUEST]
-        single = [self._single(fact, item.regimen or stated, documented, in_session=in_session) for fact, item in facts]
+        single = [
+            self._single(
+                fact, item.regimen or (stated if fact.kind in _DOSES else None), documented, in_session=in_session
+            )
+            for fact, item in facts
+        ]
         return sorted(self._capped(single), key=_strongest_first)
 
     def _single(
@@ -384,13 +388,13 @@ class _Calculator:
         return None, False
 
     def _capped(self, contributions: Sequence[Contribution]) -> list[Contribution]:
-        """Apply the latest recorded stop, unless another request is in force."""
+        """Apply the latest recorded stop, unless something shows that the medicine went on after it."""
         stops = [item.stop for item in contributions if item.stop]
         if not stops:
             return list(contributions)
         stop = max(stops)
         settled = [self._settle(item) if item.basis is Basis.STOP else item for item in contributions]
-        if any(item.basis is Basis.ACTIVE and item.fact.kind is Kind.REQUEST for item in settled):
+        if any(_lifts(item, stop) for item in settled if item.stop is None):
             return settled
         return [self._cap(item, stop) for item in settled]
 
@@ -402,7 +406,7 @@ class _Calculator:
         return replace(item, state=State.RECENT if until >= self.on else State.PAST, until=until)
 
     def _cap(self, item: Contribution, stop: date) -> Contribution:
-        if item.state is not State.CURRENT or _shown_after(item, stop):
+        if item.state is not State.CURRENT:
             return item
         until = stop + timedelta(days=item.window.washout)
         state = State.RECENT if until >= self.on else State.PAST
@@ -427,11 +431,16 @@ def _stated_regimen(facts: Sequence[tuple[MedicationFact, Recognised]]) -> str |
     return max(requests, key=lambda item: item[0])[1] if requests else None
 
 
-def _shown_after(item: Contribution, stop: date) -> bool:
-    """Say whether the fact shows exposure after the stop: a dose, a later prescription, a later statement."""
+def _lifts(item: Contribution, stop: date) -> bool:
+    """Say whether a fact shows that the medicine went on or was taken up again after a stop.
+
+    Another order in force does, whatever its date; a dose, a lapsed order or a statement does if it is later.
+    """
     fact = item.fact
     if fact.kind is Kind.REQUEST:
-        return bool(fact.authored and fact.authored > stop)
+        return item.basis is Basis.ACTIVE or (
+            item.basis is Basis.LAPSE and fact.authored is not None and fact.authored > stop
+        )
     if fact.kind is Kind.STATEMENT:
         return any(day > stop for day in (fact.start, fact.asserted) if day)
     return bool(fact.given and fact.given > stop)

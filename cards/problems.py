@@ -1,11 +1,11 @@
 """Which problems of the record count: indications, active serious infections, transplant status, risks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from cards.catalogue import Catalogue, ConditionGroup, Role
-from cards.model import ConditionFact, Gap, MedicationFact, Origin, PatientRecord
+from cards.model import ConditionFact, Gap, MedicationFact, PatientRecord
 
 TRANSPLANT = "transplant-status"
 _OVER = frozenset({"inactive", "resolved"})
@@ -87,13 +87,10 @@ def _counts(fact: ConditionFact, on: date) -> bool:
     return not (fact.clinical_status is None and fact.abated and fact.abated < on)
 
 
-def stated_indications(orders: Sequence[MedicationFact], problems: Problems, catalogue: Catalogue) -> tuple[str, ...]:
-    """Return the indications that a subject's orders give as their reason; the drafts' reasons come first."""
-    for origin in Origin:
-        stated = {group for fact in orders if fact.origin is origin for group in _reason_groups(fact, problems)}
-        if found := [group for group in catalogue.indication_order if group in stated]:
-            return tuple(found)
-    return ()
+def stated_indications(orders: Iterable[MedicationFact], problems: Problems, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the indications that orders give as their reason, in the order of the knowledge."""
+    stated = {group for fact in orders for group in _reason_groups(fact, problems)}
+    return tuple(group for group in catalogue.indication_order if group in stated)
 
 
 def _reason_groups(fact: MedicationFact, problems: Problems) -> tuple[str, ...]:
@@ -120,4 +117,5 @@ def _recent_enough(fact: ConditionFact, group: ConditionGroup, encounter: str | 
 
 
 def _written(fact: ConditionFact) -> date | None:
-    return fact.onset or fact.recorded
+    """Return the latest day that the record gives an infection: an old onset that was recorded anew counts."""
+    return max((day for day in (fact.onset, fact.recorded) if day), default=None)

@@ -8,6 +8,7 @@ that the brief leaves open is marked "Question:"; the answer given is the one th
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import product
 from math import floor
 
 from cards.catalogue import Catalogue, Clause, Role, Rule
@@ -335,8 +336,8 @@ def within_stops(voices: Sequence[Voice], day: ExpectedDay) -> tuple[Voice, ...]
 
 
 def in_use(item: Voice) -> bool:
-    """Say whether a resource by itself shows a medicine in use or in washout."""
-    return item.state in (State.CURRENT, State.RECENT)
+    """Say whether a resource by itself shows a medicine in use; one in its washout is recent already."""
+    return item.state is State.CURRENT
 
 
 # ------------------------------------------------------------------------------------------ the state of ingredients
@@ -497,12 +498,12 @@ def of_this_time(fact: ConditionFact, record: PatientRecord, on: date) -> bool:
 
 
 def stated_by_order(subject: ExpectedState, record: PatientRecord, catalogue: Catalogue, on: date) -> list[str] | None:
-    # "the upadacitinib order's reasonCode/reasonReference": of the strongest state whose orders state one
-    for state in COUNTED:
+    # "the upadacitinib order's reasonCode/reasonReference": of the strongest state that states one, drafts first
+    for state, origin in product(COUNTED, (Origin.DRAFT, Origin.CHART)):
         groups = {
             group
             for item in subject.voices
-            if item.state is state and item.fact.kind in ORDERS
+            if item.state is state and item.fact.origin is origin and item.fact.kind in ORDERS
             for group in reasons(item.fact, record)
             # "Indeterminate colitis: unknown." Question: an order for it alone states no indication.
             if group in catalogue.indication_order

@@ -46,7 +46,7 @@ PAYLOADS = {
     "mail autolink": "<nurse@evil.example>",
     "bare address": "https://evil.example/path",
     "bare address of another scheme": "ftp://evil.example/file",
-    "www": "www.evil.example",
+    "www": "www.evil-example.com",
     "bare domain": "evil.example.com",
     "bare mail address": "nurse@evil.example.com",
     "mailto": "mailto:nurse@evil.example.com",
