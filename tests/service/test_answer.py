@@ -1,0 +1,70 @@
+"""The order of the steps: scope first, the record only where it is needed, and silence only where all was read."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from service import answer as steps
+from service.answer import Answer, Engine, answer, build_engine
+from service.discovery import SERVICES
+from service.errors import DataUnavailable
+from service.settings import Settings
+from tests import builders as make
+
+ON = date(2026, 3, 16)
+SELECT = next(item for item in SERVICES if item.hook == "order-select")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return build_engine(Settings())
+
+
+def _answer(request: Any, engine: Engine) -> Answer:
+    return answer(json.dumps(request).encode(), SELECT, engine=engine, on=ON)
+
+
+def _fail(*_: Any) -> None:
+    raise AssertionError("the prefetch was looked at")
+
+
+def test_an_order_that_is_none_of_ours_is_answered_without_a_look_at_the_prefetch(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in ("collect", "read_chart", "draft_facts", "evaluate"):
+        monkeypatch.setattr(steps, step, _fail)
+    chart = [make.medication_request("order-1", "upadacitinib")]
+    given = _answer(make.order_select([make.draft("draft-1", "amoxicillin")], chart), engine)
+    assert given.outcome == "out-of-scope"
+    assert json.loads(given.body) == {"cards": []}
+    assert given.assessment is None
+
+
+def test_an_order_of_ours_looks_at_the_prefetch(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "collect", _fail)
+    with pytest.raises(AssertionError, match="looked at"):
+        _answer(make.order_select([make.draft("draft-1", "upadacitinib")]), engine)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "entered-in-error", "stopped"])
+def test_a_draft_that_orders_nothing_needs_no_data(status: str, engine: Engine) -> None:
+    request = make.order_select([make.draft("draft-1", "upadacitinib", status=status)])
+    request.pop("prefetch")
+    assert _answer(request, engine).outcome == "out-of-scope"
+
+
+def test_an_order_of_ours_without_any_medication_list_is_never_silent(engine: Engine) -> None:
+    request = make.order_select([make.draft("draft-1", "upadacitinib")])
+    request.pop("prefetch")
+    with pytest.raises(DataUnavailable):
+        _answer(request, engine)
+
+
+def test_a_call_names_one_knowledge_version_and_leaves_its_explanation_out_of_the_body(engine: Engine) -> None:
+    chart = [make.medication_request("order-1", "infliximab")]
+    given = _answer(make.order_select([make.draft("draft-1", "upadacitinib")], chart), engine)
+    (card,) = json.loads(given.body)["cards"]
+    assert f"Knowledge {engine.catalogue.version}." in card["detail"]
+    assert json.loads(given.body).keys() == {"cards"}
