@@ -42,7 +42,13 @@ def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
         least = max(item.drop for item in kept)
         last = max(index for index, item in enumerate(kept) if item.drop == least)
         kept.pop(last)
-    return text[:longest]
+    return text if len(text) <= longest else _shortened(text, kept[-1].text, longest)
+
+
+def _shortened(text: str, footer: str, longest: int) -> str:
+    """Cut a text at the end of a line and keep its footer: scope, version and approval are always said."""
+    room = longest - len(footer) - 4
+    return f"{text[:room].rpartition(chr(10))[0].rstrip()}\n\n{footer}"
 
 
 def build(finding: Finding, problems: Problems, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:
@@ -63,7 +69,7 @@ class _Builder:
         return Card(
             key=self.finding.rule,
             indicator=self.finding.indicator,
-            summary=self._summary()[:LONGEST_SUMMARY],
+            summary=self._summary(),
             detail=fit(list(self._paragraphs())),
             source_label=self.label.name,
             source_url=self.label.url,
@@ -107,18 +113,23 @@ class _Builder:
         if self.lead.relation is Relation.SEQUENTIAL:
             return self._sequential("summary", more=said)
         clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
-        key = "not-named" if self.lead.coverage is Coverage.NOT_NAMED else "overlap"
+        keys = ("not-named", "not-named-short") if self.lead.coverage is Coverage.NOT_NAMED else ("overlap",)
         partner = self._name(self.lead.partner)
-        return self.catalogue.wording.summary[key].format(
-            subject=capital(self._name(self.lead.subject)),
-            partner=partner,
-            partner_plain=partner,
-            more=said,
-            short=self.label.short,
-            verb=clause.verb or self.label.verb,
-            advice=self.label.advice,
-            partners_word=clause.partners_word,
-        )
+        texts = (self.catalogue.wording.summary[key] for key in keys)
+        written = [
+            text.format(
+                subject=capital(self._name(self.lead.subject)),
+                partner=partner,
+                partner_plain=partner,
+                more=said,
+                short=self.label.short,
+                verb=clause.verb or self.label.verb,
+                advice=self.label.advice,
+                partners_word=clause.partners_word,
+            )
+            for text in texts
+        ]
+        return next((text for text in written if len(text) <= LONGEST_SUMMARY), written[-1][:LONGEST_SUMMARY])
 
     def _recent_summary(self, more: str) -> str:
         ordered, ended = _ordered_first(self.lead)
@@ -293,11 +304,16 @@ class _Builder:
 
     def _footer(self) -> str:
         parts = [self.lines["scope"], self.lines["version"].format(version=self.catalogue.version)]
-        if not self.rule.approval.holds(self.ask.on):
+        if not self._approved():
             parts.append(self.lines["not-approved"])
         if self.finding.lowered:
             parts.append(self.lines["lowered"].format(indicator=self.finding.indicator.value))
         return " ".join(parts)
+
+    def _approved(self) -> bool:
+        """Say whether the rule and every evidence entry that it uses are approved."""
+        used = (self.catalogue.evidence[key].approval for key in self.rule.evidence)
+        return all(approval.holds(self.ask.on) for approval in (self.rule.approval, *used))
 
     # The suggestions.
 

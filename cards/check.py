@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from cards.catalogue import GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
 from cards.model import Code
 from cards.sentences import PARTS
+from cards.text import words
 
 FORBIDDEN_IN_US = ("contraindicated",)
 FORBIDDEN_WORDS = (
@@ -89,7 +90,10 @@ def _names(catalogue: Catalogue) -> Iterator[str]:
         regimens = tuple(name for regimen in item.regimens.values() for name in regimen.brands)
         for names, systemic in (((*item.names, *item.brands, *regimens), True), (item.non_systemic_brands, False)):
             for name in names:
-                owner = owners.setdefault(name.casefold(), (key, systemic))
+                spoken = " ".join(words(name))
+                if not spoken:
+                    yield f"ingredients.yaml: ingredients.{key}: the name {name!r} has no word; write it in letters"
+                owner = owners.setdefault(spoken, (key, systemic))
                 if owner != (key, systemic):
                     yield (
                         f"ingredients.yaml: ingredients.{key}: the name {name!r} belongs to {owner[0]} too; "

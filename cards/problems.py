@@ -69,7 +69,12 @@ def problems(record: PatientRecord, catalogue: Catalogue, on: date) -> Problems:
     return Problems(
         by_ref={fact.ref: fact.groups for fact in mine if fact.verification_status not in _DISMISSED},
         on_record=tuple(sorted(by_role[Role.INDICATION], key=lambda item: _rank(catalogue, item.group))),
-        infections=tuple(_infections(by_role[Role.INFECTION], catalogue, record.encounter, on)),
+        infections=tuple(
+            sorted(
+                _infections(by_role[Role.INFECTION], catalogue, record.encounter, on),
+                key=lambda item: (list(catalogue.conditions).index(item.group), item.fact.ref),
+            )
+        ),
         others=(*by_role[Role.RISK], *by_role[Role.STATUS]),
         supplied=not {Gap.CONDITIONS_ABSENT, Gap.CONDITIONS_FAILED} & record.gaps.keys() or bool(mine),
     )

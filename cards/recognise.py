@@ -4,18 +4,14 @@ Used once, when facts are made. Matching is by dictionary look-up of codes and o
 with the size of the catalogue.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from cards.catalogue import Catalogue, CodeLists, codes_of
 from cards.model import Code, Recognised, System
+from cards.text import words
 
-_WORD = re.compile(r"[^\W_]+", re.UNICODE)
-_LONGEST_TEXT = 2_000
-_MARKS = str.maketrans(dict.fromkeys("™®©℠", " "))
 T = TypeVar("T")
 
 
@@ -43,19 +39,6 @@ class _Entry:
 class _Mention:
     start: int
     entry: _Entry
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text, folded for comparison.
-
-    Punctuation and trade-mark signs only separate; soft hyphens and zero-width characters are not there at all.
-    """
-    plain = text[:_LONGEST_TEXT].translate(_MARKS)
-    if not plain.isascii():
-        plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
-    found = _WORD.findall(unicodedata.normalize("NFKC", plain).casefold())
-    # The cut may have made another word of the last one.
-    return found[:-1] if len(text) > _LONGEST_TEXT else found
 
 
 class _Phrases(Generic[T]):

@@ -14,6 +14,7 @@ def _fields(text: str) -> frozenset[str]:
 SUMMARY: Mapping[str, frozenset[str]] = {
     "overlap": _fields("subject partner partner_plain more short verb advice partners_word"),
     "not-named": _fields("subject partner partner_plain more short verb advice partners_word"),
+    "not-named-short": _fields("subject partner partner_plain more short verb advice partners_word"),
     "recent": _fields("ordered ended more date"),
     "recent-undated": _fields("ordered ended more date"),
     "sequential": _fields("first end second start more"),

@@ -30,7 +30,8 @@ def _row(exposure: Exposure, catalogue: Catalogue, on: date) -> str:
 
 def _as_written(exposure: Exposure, name: str) -> str:
     text = exposure.deciding.fact.text
-    return f" ({escape(text)})" if text and text.casefold() != name.casefold() else ""
+    shown = escape(text)
+    return f" ({shown})" if shown and text.casefold() != name.casefold() else ""
 
 
 def _state_key(exposure: Exposure) -> str:

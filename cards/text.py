@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import date
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_LONGEST_TEXT = 2_000
+_MARKS = str.maketrans(dict.fromkeys("™®©℠", " "))
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -40,3 +43,16 @@ def listed(items: Sequence[str]) -> str:
 def day(value: date | None) -> str:
     """Return a day as it is printed everywhere: ISO 8601."""
     return value.isoformat() if value else "unknown date"
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, folded for comparison.
+
+    Punctuation and trade-mark signs only separate; soft hyphens and zero-width characters are not there at all.
+    """
+    plain = text[:_LONGEST_TEXT].translate(_MARKS)
+    if not plain.isascii():
+        plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
+    found = _WORD.findall(unicodedata.normalize("NFKC", plain).casefold())
+    # The cut may have made another word of the last one.
+    return found[:-1] if len(text) > _LONGEST_TEXT else found

@@ -125,7 +125,6 @@ def test_a_file_that_is_not_utf_8_is_refused(knowledge: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["---", "6 MP"], ids=["without a word", "of another ingredient by its words"])
-@pytest.mark.xfail(strict=True, reason="check._names compares the spelling of names; the recogniser compares words")
 def test_a_name_that_the_recogniser_cannot_find_or_tell_apart_is_refused(name: str, knowledge: Path) -> None:
     change = {"at": ["ingredients", "tacrolimus", "names"], "with": [name]}
     Fault("a doubtful name", "ingredients.yaml", {}, extend=change).apply(knowledge)
