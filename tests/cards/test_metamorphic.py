@@ -70,7 +70,7 @@ def test_the_order_of_resources_changes_no_card(case: tuple[PatientRecord, Quest
 @given(cases())
 def test_other_ids_change_only_the_ids_on_the_cards(case: tuple[PatientRecord, Question]) -> None:
     record, question = case
-    refs = {fact.ref for fact in (*record.medications, *record.conditions)}
+    refs = {fact.ref for fact in record.medications} | {fact.ref for fact in record.conditions}
     new = {ref: f"{ref.split('/')[0]}/z{len(refs) - place}" for place, ref in enumerate(sorted(refs))}
     selections = None if question.selections is None else frozenset(new[ref] for ref in question.selections)
     renamed = cards(with_other_ids(record, new), replace(question, selections=selections))
