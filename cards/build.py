@@ -371,7 +371,7 @@ def gap_texts(gaps: Mapping[Gap, int], catalogue: Catalogue, *, medications_only
     return [
         catalogue.wording.gaps[gap].format(count=count)
         for gap, count in sorted(gaps.items(), key=lambda item: list(Gap).index(item[0]))
-        if count and not (medications_only and gap.value.startswith("condition"))
+        if count and not (medications_only and not gap.value.startswith(("medication", "other-patient")))
     ]
 
 

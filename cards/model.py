@@ -66,6 +66,40 @@ class Recognised:
     regimen: str | None = None
 
 
+class Outcome(StrEnum):
+    """What became of a treatment, as a stated reason for its end says."""
+
+    LACK_OF_EFFICACY = "lack-of-efficacy"
+    LOSS_OF_RESPONSE = "loss-of-response"
+    ADVERSE_EFFECT = "adverse-effect"
+
+
+@dataclass(frozen=True, slots=True)
+class StatedOutcome:
+    """An outcome that a resource states, and what stated it: a code, or words of an explicit list."""
+
+    outcome: Outcome
+    by: Code | str
+
+    @property
+    def coded(self) -> bool:
+        """Say whether a code stated it; a text only suggests."""
+        return isinstance(self.by, Code)
+
+
+@dataclass(frozen=True, slots=True)
+class DoseStep:
+    """One dose level of an order: milligrams a day, and how long it is given.
+
+    `days` is the stated duration of the step; `start` and `end` are its stated bounds, both inclusive.
+    """
+
+    daily_mg: float
+    days: int | None = None
+    start: date | None = None
+    end: date | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class MedicationFact:
     """What is left of one medication resource after reading.
@@ -75,6 +109,8 @@ class MedicationFact:
     same unit when both are present. `interval_days` is the dosing interval that the dosage states.
     `end` is the end of therapy by the dosage instructions; it exists only if every one of them ends. `validity_end`
     ends dispensing, not therapy. `given` is the day of an administration or of a dispense.
+    `steps` are the dose levels that could be computed, in their order; empty means unknown. `outcomes` are what the
+    stated reasons of the end say of the treatment.
     `reasons` are the codes of the stated reasons, `reason_groups` the condition groups that they belong to, and
     `reason_refs` the `Type/id` of stated Conditions.
     """
@@ -108,6 +144,8 @@ class MedicationFact:
     reasons: tuple[Code, ...] = ()
     reason_groups: tuple[str, ...] = ()
     reason_refs: tuple[str, ...] = ()
+    steps: tuple[DoseStep, ...] = ()
+    outcomes: tuple[StatedOutcome, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -150,6 +188,8 @@ class Gap(StrEnum):
     CONDITIONS_FAILED = "conditions-failed"
     CONDITIONS_PAGED = "conditions-paged"
     CONDITION_UNREADABLE = "condition-unreadable"
+    ALLERGIES_ABSENT = "allergies-absent"
+    ALLERGIES_FAILED = "allergies-failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +247,30 @@ class Coding:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """An order that a suggestion would write: one ingredient by code and text, never a dose.
+
+    `replaces` is the `Type/id` of the order in force whose place it takes (FHIR `priorPrescription`).
+    """
+
+    ingredient: str
+    code: Code
+    display: str
+    replaces: str
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
-    """One change to the drafts. `resource_id` belongs to `delete`, `resource` to `create` and `update`."""
+    """One change to the drafts.
+
+    `delete` and `update` name the draft by `resource_id` (`Type/id`), `create` writes `order`. An `update` keeps the
+    draft as the client sent it and adds `order.replaces` as its `priorPrescription`.
+    """
 
     type: str
     description: str
     resource_id: str | None = None
-    resource: Mapping[str, object] | None = None
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from service.discovery import Service
 from service.errors import DataUnavailable, InvalidRequest
 from service.fhir import ChartReading, Draft, Drafts, MedicationLibrary, draft_facts, read_chart, scan_drafts
 from service.prefetch import Prefetched, collect
-from service.settings import Settings
+from service.settings import ANYONE, Client, Settings
 from service.wire import HookRequest
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
@@ -88,8 +88,8 @@ def build_engine(settings: Settings) -> Engine:
     return Engine(catalogue, Recogniser(catalogue), options)
 
 
-def answer(body: bytes, service: Service, *, engine: Engine, on: date) -> Answer:
-    """Answer one hook call as of the day `on`.
+def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: Client = ANYONE) -> Answer:
+    """Answer one hook call of a client as of the day `on`.
 
     An order that is none of ours is answered without a look at the prefetch. Raises InvalidRequest for a request that
     cannot be understood and DataUnavailable where data that the answer needs cannot be had.

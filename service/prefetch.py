@@ -96,6 +96,8 @@ class _Collection:
         condition = key == _CONDITIONS_KEY or "Condition" in kinds
         if delivery.failed or delivery.garbage:
             self.gaps.update(_of(medication, Gap.MEDICATIONS_FAILED, condition, Gap.CONDITIONS_FAILED))
+            if key == _ALLERGIES_KEY:
+                self.gaps[Gap.ALLERGIES_FAILED] += 1
         if delivery.paged:
             self.gaps.update(_of(medication, Gap.MEDICATIONS_PAGED, condition, Gap.CONDITIONS_PAGED))
 
@@ -105,6 +107,8 @@ class _Collection:
             self.gaps[Gap.MEDICATIONS_ABSENT] = 1
         if not self.conditions and not self.gaps[Gap.CONDITIONS_FAILED]:
             self.gaps[Gap.CONDITIONS_ABSENT] = 1
+        if not self.allergies and not self.gaps[Gap.ALLERGIES_FAILED]:
+            self.gaps[Gap.ALLERGIES_ABSENT] = 1
         self.gaps = +self.gaps
 
 

@@ -80,6 +80,10 @@ class Client(BaseModel):
     origins: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = ()
 
 
+# Who calls where no client is configured: then the service answers on loopback only.
+ANYONE = Client(id="anyone")
+
+
 Ceiling = Literal["info", "warning"]
 
 

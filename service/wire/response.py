@@ -58,19 +58,9 @@ def _action(action: Action) -> dict[str, Any]:
         {
             "type": action.type,
             "description": action.description,
-            "resource": _pruned(action.resource),
             "resourceId": action.resource_id,
         }
     )
-
-
-def _pruned(value: Any) -> Any:
-    """Leave out what says nothing: CDS Hooks forbids it in a response, and FHIR gives it no meaning."""
-    if isinstance(value, Mapping):
-        return _present({key: _pruned(part) for key, part in value.items()})
-    if isinstance(value, list | tuple):
-        return [pruned for part in value if (pruned := _pruned(part)) not in (None, "", [], {})]
-    return value
 
 
 def _coding(coding: Coding) -> dict[str, Any]:

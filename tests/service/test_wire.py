@@ -317,7 +317,7 @@ def test_a_card_is_written_without_anything_empty() -> None:
 
 def test_suggestions_carry_their_selection_behaviour_and_their_actions() -> None:
     delete = Action("delete", "Remove it", resource_id="MedicationRequest/draft-1")
-    create = Action("create", "Add it", resource={"resourceType": "MedicationRequest", "note": [], "id": None})
+    create = Action("create", "Add it")
     suggestions = (Suggestion("delete", "Remove", (delete,)), Suggestion("create", "Add", (create,), recommended=True))
     card = json.loads(write_response([_card(suggestions=suggestions)], _ids))["cards"][0]
     assert card["selectionBehavior"] == "at-most-one"
@@ -333,7 +333,7 @@ def test_suggestions_carry_their_selection_behaviour_and_their_actions() -> None
             "label": "Add",
             "uuid": "rule-create",
             "isRecommended": True,
-            "actions": [{"type": "create", "description": "Add it", "resource": {"resourceType": "MedicationRequest"}}],
+            "actions": [{"type": "create", "description": "Add it"}],
         },
     ]
 
