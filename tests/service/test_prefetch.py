@@ -53,7 +53,7 @@ EPIC_EMPTY = {
 def test_a_medication_list_is_obtained_also_when_it_is_empty(prefetch: Json) -> None:
     collected = _collected(prefetch)
     assert collected.medications_obtained
-    assert collected.gaps == {Gap.CONDITIONS_ABSENT: 1}
+    assert collected.gaps == {Gap.CONDITIONS_ABSENT: 1, Gap.ALLERGIES_ABSENT: 1}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,9 @@ def test_a_bundle_with_more_pages_is_a_gap(key: str, found: Json, gap: Gap, link
 
 def test_pages_of_other_things_are_no_gap() -> None:
     coverage = {"resourceType": "Bundle", "link": [{"relation": "next", "url": "u"}]}
-    assert _collected({"medicationRequests": None, "conditions": None, "coverage": coverage}).gaps == {}
+    assert (
+        _collected({"medicationRequests": None, "conditions": None, "allergies": None, "coverage": coverage}).gaps == {}
+    )
 
 
 def test_a_failed_key_beside_a_good_one_is_both() -> None:
@@ -157,7 +159,7 @@ def test_a_failed_key_beside_a_good_one_is_both() -> None:
 
 
 def test_garbage_under_an_unknown_key_is_only_counted() -> None:
-    collected = _collected({"medicationRequests": None, "conditions": None, "notes": "free text"})
+    collected = _collected({"medicationRequests": None, "conditions": None, "allergies": None, "notes": "free text"})
     assert collected.gaps == {}
     assert collected.deviations == (Deviation.PREFETCH_UNREADABLE,)
 
