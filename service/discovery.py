@@ -55,6 +55,12 @@ SERVICES: tuple[Service, ...] = (
         title="Upadacitinib combinations, before orders are signed",
         description=SCOPE,
     ),
+    Service(
+        id="upadacitinib-combination-view",
+        hook="patient-view",
+        title="Upadacitinib combinations on record, when a chart is opened",
+        description=f"{SCOPE} When a chart is opened, only combinations already in force are named.",
+    ),
 )
 
 

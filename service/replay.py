@@ -17,7 +17,7 @@ from service.answer import Engine, answer, build_engine
 from service.cases import Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
 from service.errors import ServiceError, operation_outcome
-from service.settings import Settings
+from service.settings import ANYONE, Client, Settings
 
 _SECONDS = 30
 _STATUS_LINE = re.compile(r"^status:.*\n?", flags=re.MULTILINE)
@@ -60,9 +60,10 @@ def service_of(case: Case) -> Service:
 
 
 def in_process(case: Case) -> tuple[int, Any]:
-    """Answer a case in this process, with the settings of the case and its own day."""
+    """Answer a case in this process, with the settings of the case and its own day, called by its first client."""
+    engine, client = _site(_settings(case))
     try:
-        given = answer(case.body, service_of(case), engine=_engine(_settings(case)), on=case.on)
+        given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client)
     except ServiceError as error:
         return error.status, operation_outcome(error)
     return 200, json.loads(given.body)
@@ -73,8 +74,9 @@ def _settings(case: Case) -> str:
 
 
 @cache
-def _engine(settings: str) -> Engine:
-    return build_engine(Settings.model_validate(json.loads(settings)))
+def _site(settings: str) -> tuple[Engine, Client]:
+    chosen = Settings.model_validate(json.loads(settings))
+    return build_engine(chosen), next(iter(chosen.clients), ANYONE)
 
 
 def against(url: str, today: date, post: Callable[[str, bytes], tuple[int, Any]]) -> Respond:

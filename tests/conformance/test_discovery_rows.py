@@ -15,7 +15,7 @@ from tests.fakes import Shell
 
 ROWS = frozenset(range(9, 23))
 NOT_APPLICABLE = {
-    11: "The service always announces two services, so the empty list never arises (pinned by row 10).",
+    11: "The service always announces three services, so the empty list never arises (pinned by row 10).",
 }
 
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
@@ -82,11 +82,11 @@ def test_row_9_discovery_is_served_at_cds_services(shell: Shell) -> None:
 def test_row_10_the_body_is_an_object_with_the_array_services(document: Any) -> None:
     assert isinstance(document, dict)
     assert isinstance(document["services"], list)
-    assert len(document["services"]) == 2
+    assert len(document["services"]) == 3
 
 
 def test_row_12_each_service_names_its_hook(announced: list[dict[str, Any]]) -> None:
-    assert [service["hook"] for service in announced] == ["order-select", "order-sign"]
+    assert [service["hook"] for service in announced] == ["order-select", "order-sign", "patient-view"]
 
 
 def test_row_13_each_service_has_a_title(announced: list[dict[str, Any]]) -> None:
