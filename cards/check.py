@@ -152,7 +152,7 @@ def _labels(catalogue: Catalogue) -> Iterator[str]:
         where = f"rules.yaml: jurisdictions.{name}.labels"
         rules = catalogue.rules_in(name)
         if not rules:
-            yield f"{where}: no rule has clauses of this jurisdiction; nothing would ever be checked there, so add a rule or remove it"
+            yield f"{where}: no rule has clauses of this jurisdiction; nothing would be checked, so add a rule or remove it"
         subjects = {key for rule in rules for key in catalogue.roles[rule][0]}
         yield from _unknown(where, jurisdiction.labels, catalogue.ingredients, "ingredient")
         yield from _unknown(where, sorted(subjects), jurisdiction.labels, "label of this jurisdiction")
