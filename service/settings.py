@@ -124,6 +124,9 @@ class Settings(BaseModel):
         description="Answer to an order in scope whose medication data were not sent: the error 412, "
         "or a card that says the check was not completed.",
     )
+    announce_version: Literal["none", "2.0.1", "3.0.0"] = Field(
+        default="none", description="Version of CDS Hooks that discovery names, an attribute of CDS Hooks 3.0."
+    )
     public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None, description="Address under which clinicians reach this service; links appear only with it."
     )
@@ -145,6 +148,11 @@ class Settings(BaseModel):
     def loopback(self) -> bool:
         """Tell whether only programs on this machine can reach the service."""
         return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def announced_version(self) -> str | None:
+        """Give the version of CDS Hooks for discovery, if the site wants one there."""
+        return None if self.announce_version == "none" else self.announce_version
 
     @property
     def zone(self) -> ZoneInfo:

@@ -117,8 +117,17 @@ def test_row_17_usage_requirements_are_readable_text(announced: list[dict[str, A
     assert all(_is_text(service["usageRequirements"]) for service in announced)
 
 
-def test_row_18_the_version_of_cds_hooks_is_a_semantic_version(announced: list[dict[str, Any]]) -> None:
-    assert all(SEMVER.fullmatch(service["version"]) for service in announced)
+@pytest.mark.parametrize("version", ["2.0.1", "3.0.0"])
+def test_row_18_the_version_of_cds_hooks_is_a_semantic_version_where_it_is_announced(
+    version: str, shell: Shell
+) -> None:
+    body = shell.client(announce_version=version).get("/cds-services").get_json()
+    assert SEMVER.fullmatch(version)
+    assert {service["version"] for service in body["services"]} == {version}
+
+
+def test_row_18_a_client_of_2_0_meets_no_attribute_of_3_0(announced: list[dict[str, Any]]) -> None:
+    assert all("version" not in service for service in announced)
 
 
 def test_row_19_no_hook_version_is_claimed(announced: list[dict[str, Any]]) -> None:
