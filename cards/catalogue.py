@@ -502,6 +502,11 @@ class Catalogue:
         conditional = [self.members(members) for members in rule.only_if.values()]
         return self.members(rule.partner).union(*conditional) - self.members(rule.subject)
 
+    @cached_property
+    def subject(self) -> str:
+        """Return the ingredient that the rules are about."""
+        return min(key for subjects, _ in self.roles.values() for key in subjects)
+
     def in_scope(self, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
         """Return every ingredient that is a member of an enabled rule."""
         enabled = (sides for key, sides in self.roles.items() if key not in disabled)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 
 from cards.exposure import Basis, Contribution
 from cards.model import Kind, Outcome, StatedOutcome
@@ -187,7 +188,7 @@ def _spans(item: Contribution, last: date | None, on: date) -> Iterator[_Span]:
     """Lay the steps of one record one after another, within the days on which it shows therapy."""
     fact = item.fact
     cursor = fact.start or fact.given or fact.authored
-    for step, after in zip(fact.steps, (*fact.steps[1:], None), strict=True):
+    for step, after in zip_longest(fact.steps, fact.steps[1:]):
         start = step.start or cursor
         if start is None or start > min(last or on, on):
             return

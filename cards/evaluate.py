@@ -7,6 +7,7 @@ from cards.build import build, incomplete
 from cards.catalogue import Catalogue
 from cards.detect import Finding, Question, findings
 from cards.exposure import Exposures, Ignore, exposures
+from cards.history import History, history
 from cards.model import Card, Gap, MedicationFact, PatientRecord
 from cards.problems import Problems, problems
 
@@ -27,7 +28,7 @@ class Assessment:
     """Everything that made the answer.
 
     `complete` is false where part of the medication record was missing: then an empty list of findings is not an
-    all-clear, and `cards` holds the card that says so.
+    all-clear, and `cards` holds the card that says so. `history` is what was tried before this session.
     """
 
     cards: tuple[Card, ...]
@@ -36,6 +37,7 @@ class Assessment:
     problems: Problems
     gaps: Mapping[Gap, int]
     complete: bool
+    history: History
 
 
 def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) -> Assessment:
@@ -45,10 +47,11 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     met = findings(found, counted, catalogue, question)
     gaps = _gaps(record, found, catalogue, question)
     complete = not (_SERIOUS & gaps.keys())
-    cards = tuple(build(item, counted, gaps, catalogue, question) for item in met)
+    tried = history(record, found, counted, catalogue, catalogue.subject, question.on)
+    cards = tuple(build(item, counted, gaps, catalogue, question, tried) for item in met)
     if not cards and not complete:
         cards = (_incomplete(catalogue, question, found, gaps),)
-    return Assessment(cards, met, found, counted, gaps, complete)
+    return Assessment(cards, met, found, counted, gaps, complete, tried)
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:
