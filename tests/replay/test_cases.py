@@ -56,6 +56,14 @@ def test_a_recorded_answer_is_what_the_author_of_the_case_expected(name: str) ->
 
 
 @pytest.mark.parametrize("name", case_names())
+def test_a_recorded_card_says_what_its_author_wanted_said_and_leaves_out_the_rest(name: str) -> None:
+    case = read_case(name)
+    for card, wanted in zip(case.expected.get("cards", []), case.expect, strict=True):
+        assert [text for text in wanted.get("says", ()) if text not in card["detail"]] == []
+        assert [text for text in wanted.get("omits", ()) if text in card["detail"]] == []
+
+
+@pytest.mark.parametrize("name", case_names())
 def test_the_same_request_gives_the_same_bytes(name: str) -> None:
     case = read_case(name)
     assert json.dumps(_respond(case)) == json.dumps(_respond(case))
