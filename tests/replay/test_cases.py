@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from service.cases import Case, case_names, read_case
 from service.discovery import SERVICES
 from service.errors import ServiceError, operation_outcome
 from service.settings import Settings
+
+TOLD = {"says", "says_not", "links"}
 
 
 @lru_cache(maxsize=32)
@@ -53,6 +56,15 @@ def test_a_recorded_answer_is_what_the_author_of_the_case_expected(name: str) ->
         for card in cards
     ]
     assert shown == [{key: item[key] for key in ("indicator", "summary", "deletes")} for item in case.expect]
+
+
+@pytest.mark.parametrize("name", [name for name in case_names() if TOLD & {*chain(*read_case(name).expect)}])
+def test_a_recorded_card_says_what_the_author_of_the_case_wanted_to_read(name: str) -> None:
+    case = read_case(name)
+    for card, wanted in zip(case.expected["cards"], case.expect, strict=True):
+        assert [text for text in wanted.get("says", ()) if text not in card["detail"]] == []
+        assert [text for text in wanted.get("says_not", ()) if text in card["detail"]] == []
+        assert [link["url"] for link in card.get("links", [])] == list(wanted.get("links", ()))
 
 
 @pytest.mark.parametrize("name", case_names())
