@@ -21,7 +21,9 @@ class Interval:
 
 
 def wilson(events: int, of: int) -> Interval:
-    """Return the 95% interval of `events` out of `of`, without continuity correction (Wilson 1927).
+    """Return the 95% interval of `events` out of `of`, without continuity correction.
+
+    Source: Wilson EB. J Am Stat Assoc 1927;22:209-212.
 
     Raises ValueError where the counts are no proportion.
     """

@@ -526,13 +526,17 @@ def test_text_of_the_record_never_becomes_markup_of_a_card() -> None:
 
 
 def approved(catalogue: Catalogue, key: str, approval: Approval) -> Catalogue:
-    """Return a copy of the knowledge in which a rule carries an approval."""
+    """Return a copy of the knowledge in which a rule carries an approval, and its evidence a whole one."""
     rule = catalogue.rules[key].model_copy(update={"approval": approval})
-    return dataclasses.replace(catalogue, rules={**catalogue.rules, key: rule})
+    entries = {name: catalogue.evidence[name].model_copy(update={"approval": ALWAYS}) for name in rule.evidence}
+    return dataclasses.replace(
+        catalogue, rules={**catalogue.rules, key: rule}, evidence={**catalogue.evidence, **entries}
+    )
 
 
 ROLE, DATE, REVIEW = "Chief pharmacist", date(2026, 10, 1), date(2027, 10, 1)
 WHOLE = Approval(role=ROLE, date=DATE, next_review=REVIEW)
+ALWAYS = Approval(role=ROLE, date=date(2026, 1, 1), next_review=date(2027, 12, 31))
 
 
 class TestApproval:
