@@ -305,7 +305,7 @@ class _Builder:
             rated = line.certainty != CERTAINTIES[-1]
             certainty = self.lines["certainty"].format(certainty=line.certainty) if rated else ""
             text = self.lines["evidence-item"].format(line=line.text, certainty=certainty)
-            yield Paragraph(text, drop=2 if line.place == first else 4 + line.place, item=True)
+            yield Paragraph(text, drop=3 if line.place == first else 4 + line.place, item=True)
 
     def _doubts(self) -> Iterator[Paragraph]:
         facts = {item.fact.ref: (each, item.fact) for each in self.finding.exposures for item in each.contributions}

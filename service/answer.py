@@ -187,7 +187,7 @@ def _assessed(
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
     return Answer(
-        body=wire.write_response(linked(assessment.cards, engine), _Ids(service.id, request)),
+        body=wire.write_response(_linked(assessment.cards, engine), _Ids(service.id, request)),
         outcome="complete" if assessment.complete else "incomplete",
         trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
@@ -198,7 +198,7 @@ def _assessed(
     )
 
 
-def linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
+def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
     """Return the cards with what the site's public address adds: a warning of a rule leads to its evidence."""
     base, rules = engine.options.public_base_url, engine.catalogue.rules
     if base is None:

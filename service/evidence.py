@@ -13,7 +13,6 @@ from flask import Blueprint, Response, render_template, request
 from service.answer import Engine
 from service.errors import InvalidRequest, NotReady
 from service.registry import registry
-from service.registry_text import approval_text, inferred_text, prints_text
 
 HTML, JSON = "text/html", "application/json"
 FORMATS = {"html": HTML, "json": JSON}
@@ -55,8 +54,7 @@ def _data(said: dict[str, Any]) -> Response:
 
 
 def _page(said: dict[str, Any], style: str) -> Response:
-    words = {"approval_text": approval_text, "prints_text": prints_text, "inferred_text": inferred_text}
-    response = Response(render_template("evidence.html", said=said, style=style, **words), mimetype=HTML)
+    response = Response(render_template("evidence.html", said=said, style=style), mimetype=HTML)
     response.headers["Content-Security-Policy"] = content_security_policy(style)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -116,7 +116,17 @@ def _approval(approval: Approval, on: date) -> dict[str, Any]:
         "role": approval.role,
         "date": approval.date.isoformat() if approval.date else None,
         "nextReview": approval.next_review.isoformat() if approval.next_review else None,
+        "text": _approval_text(approval, on),
     }
+
+
+def _approval_text(approval: Approval, on: date) -> str:
+    """Say by which role, when and until when; or that nothing is in force."""
+    if approval == Approval():
+        return "not approved"
+    parts = f"{approval.role or 'no role'}, {approval.date or 'no date'}"
+    review = f"next review {approval.next_review or 'not set'}"
+    return f"{'approved' if approval.holds(on) else 'not in force'}: {parts}, {review}"
 
 
 def _labels(catalogue: Catalogue, rules: Mapping[str, Rule], wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
@@ -161,6 +171,7 @@ def _label(
 
 
 def _entry(key: str, entry: EvidenceEntry, catalogue: Catalogue, on: date) -> dict[str, Any]:
+    rules = [name for name, rule in catalogue.rules.items() if key in rule.evidence]
     return {
         "id": key,
         "citation": entry.citation,
@@ -179,10 +190,19 @@ def _entry(key: str, entry: EvidenceEntry, catalogue: Catalogue, on: date) -> di
         "verificationText": VERIFICATION[entry.verification],
         "line": entry.line,
         "linePartners": list(entry.partners),
-        "rules": [name for name, rule in catalogue.rules.items() if key in rule.evidence],
+        "cardPrints": _card_prints(entry, used=bool(rules)),
+        "rules": rules,
         "note": entry.note,
         "approval": _approval(entry.approval, on),
     }
+
+
+def _card_prints(entry: EvidenceEntry, *, used: bool) -> str:
+    """Say what a card may print of an entry, and for which partners."""
+    if not entry.line:
+        return "nothing (registry only)"
+    reach = f" (only with {' and '.join(entry.partners)})" if entry.partners else ""
+    return f'"{entry.line}"{reach}{"" if used else ", where a rule uses it; none does"}'
 
 
 def _figure(item: Proportion) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def _sections(said: Mapping[str, Any]) -> Iterator[tuple[str, _Parts]]:
 
 
 def _rule(item: Mapping[str, Any]) -> Iterator[str]:
-    yield f"Approval: {approval_text(item['approval'])}"
+    yield f"Approval: {item['approval']['text']}"
     yield f"Evidence: {', '.join(item['evidence']) or 'none listed'}"
     for jurisdiction, clause in item["clauses"].items():
         strength = f" ({clause['strength']})" if clause["strength"] else ""
@@ -62,14 +62,15 @@ def _entry(item: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {item[key]}"
     yield f"Finding: {item['finding']}"
     for figure in item["figures"]:
-        yield f"Figure: {figure['what']}: {figure['text']}{inferred_text(figure)}"
+        inferred = "; count worked out from the percentage" if figure["countInferred"] else ""
+        yield f"Figure: {figure['what']}: {figure['text']}{inferred}"
     yield f"Certainty: {item['certainty']}"
     yield f"Verification: {item['verificationText']}"
-    yield f"A card prints: {prints_text(item)}"
+    yield f"A card prints: {item['cardPrints']}"
     yield f"Used by: {', '.join(item['rules']) or 'no rule'}"
     if item["note"]:
         yield f"Note: {item['note']}"
-    yield f"Approval: {approval_text(item['approval'])}"
+    yield f"Approval: {item['approval']['text']}"
 
 
 def _statement(item: Mapping[str, Any]) -> Iterator[str]:
@@ -85,26 +86,3 @@ def _footer(said: Mapping[str, Any]) -> Iterator[str]:
     yield "Entries: " + ", ".join(f"{count} {state}" for state, count in entries.items())
     yield "Statements: " + ", ".join(f"{count} {verdict}" for verdict, count in statements.items())
     yield "Intervals: Wilson, 95%, computed by us from the counts."
-
-
-def approval_text(approval: Mapping[str, Any]) -> str:
-    """Say an approval in words: by which role, when, until when; or that there is none in force."""
-    if not any(approval[key] for key in ("role", "date", "nextReview")):
-        return "not approved"
-    parts = f"{approval['role'] or 'no role'}, {approval['date'] or 'no date'}"
-    review = f"next review {approval['nextReview'] or 'not set'}"
-    return f"{'approved' if approval['approved'] else 'not in force'}: {parts}, {review}"
-
-
-def prints_text(item: Mapping[str, Any]) -> str:
-    """Say what a card may print of an entry, and for which partners."""
-    if not item["line"]:
-        return "nothing (registry only)"
-    partners = " and ".join(item["linePartners"])
-    reach = f" (only with {partners})" if partners else ""
-    return f'"{item["line"]}"{reach}' if item["rules"] else f'"{item["line"]}"{reach}, where a rule uses it; none does'
-
-
-def inferred_text(figure: Mapping[str, Any]) -> str:
-    """Say of a figure whose count the source does not give that it was worked out."""
-    return "; count worked out from the percentage" if figure["countInferred"] else ""
