@@ -7,7 +7,11 @@ from cards.build import build, incomplete
 from cards.catalogue import Catalogue
 from cards.detect import Finding, Question, findings
 from cards.exposure import Exposures, Ignore, exposures
+from cards.history import history
 from cards.model import Card, Gap, MedicationFact, PatientRecord
+from cards.monitoring import monitoring_card
+from cards.options import Choice, Situation, choice
+from cards.options_card import options_card
 from cards.problems import Problems, problems
 
 _SERIOUS = frozenset(
@@ -27,7 +31,7 @@ class Assessment:
     """Everything that made the answer.
 
     `complete` is false where part of the medication record was missing: then an empty list of findings is not an
-    all-clear, and `cards` holds the card that says so.
+    all-clear, and `cards` holds the card that says so. `options` are those of the options card, if there is one.
     """
 
     cards: tuple[Card, ...]
@@ -36,6 +40,7 @@ class Assessment:
     problems: Problems
     gaps: Mapping[Gap, int]
     complete: bool
+    options: Choice | None = None
 
 
 def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) -> Assessment:
@@ -48,7 +53,28 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     cards = tuple(build(item, counted, gaps, catalogue, question) for item in met)
     if not cards and not complete:
         cards = (_incomplete(catalogue, question, found, gaps),)
-    return Assessment(cards, met, found, counted, gaps, complete)
+    options = _options(record, met, found, counted, gaps, catalogue, question)
+    if options:
+        cards += (options_card(options, gaps, catalogue, question),)
+    if monitoring := monitoring_card(met, counted, catalogue, question):
+        cards += (monitoring,)
+    return Assessment(cards, met, found, counted, gaps, complete, options)
+
+
+def _options(
+    record: PatientRecord,
+    met: tuple[Finding, ...],
+    found: Exposures,
+    counted: Problems,
+    gaps: Mapping[Gap, int],
+    catalogue: Catalogue,
+    question: Question,
+) -> Choice | None:
+    finding = next((item for item in met if item.loud and item.rule == catalogue.options.rule), None)
+    if finding is None:
+        return None
+    past = history(record, found, counted, catalogue, finding.pairs[0].subject.ingredient, question.on)
+    return choice(met, Situation(record, found, counted, past, gaps, catalogue, question))
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:

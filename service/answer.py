@@ -83,7 +83,7 @@ def build_engine(settings: Settings) -> Engine:
     """Load the knowledge that the settings name; raises KnowledgeError with every problem of it."""
     catalogue = load_catalogue(settings.knowledge)
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
-    policy = Policy(disabled=frozenset(settings.disabled_rules), ceilings=ceilings)
+    policy = Policy(disabled=frozenset(settings.disabled_rules), ceilings=ceilings, options=settings.options)
     options = Options(settings.jurisdiction, policy, settings.unobtainable == "card")
     return Engine(catalogue, Recogniser(catalogue), options)
 
@@ -107,7 +107,7 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     if not _in_scope(asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     _refuse_other_patient(drafts, engine)
-    return _assessed(request, drafts, asked, prefetched, library, service, engine, on)
+    return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on)
 
 
 def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
@@ -158,6 +158,7 @@ def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
 
 
 def _assessed(
+    body: bytes,
     request: HookRequest,
     drafts: Drafts,
     asked: tuple[Draft, ...],
@@ -185,7 +186,7 @@ def _assessed(
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
     return Answer(
-        body=wire.write_response(assessment.cards, _Ids(service.id, request)),
+        body=_written(assessment.cards, body, request, service),
         outcome="complete" if assessment.complete else "incomplete",
         trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
@@ -194,6 +195,11 @@ def _assessed(
         unidentified=record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
         assessment=assessment,
     )
+
+
+def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
+    sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
+    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:
