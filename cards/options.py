@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from cards.catalogue import Catalogue, Category, NamedOptions, Option, OptionList
-from cards.detect import Finding, Pair, Question, Relation, findings
+from cards.detect import Finding, Pair, Question, findings
 from cards.exposure import Basis, Exposure, Exposures, exposures
 from cards.history import History, Trial
 from cards.model import (
@@ -150,7 +150,7 @@ def choice(met: tuple[Finding, ...], situation: Situation) -> Choice | None:
     if finding is None or situation.problems.infections or situation.ask.policy.options == ():
         return None
     pairs = loud_pairs(finding)
-    indication = pairs[0].indication or "" if pairs else ""
+    indication = pairs[0].indication or ""
     listed = situation.catalogue.options.indications.get(indication)
     if listed is None:
         return None
@@ -159,8 +159,8 @@ def choice(met: tuple[Finding, ...], situation: Situation) -> Choice | None:
 
 
 def loud_pairs(finding: Finding) -> tuple[Pair, ...]:
-    """Return the pairs that overlap and are loud by themselves, loudest first."""
-    return tuple(pair for pair in finding.pairs if pair.relation is Relation.OVERLAP and pair.indicator in LOUD)
+    """Return the pairs that are loud by themselves, loudest first."""
+    return tuple(pair for pair in finding.pairs if pair.indicator in LOUD)
 
 
 @dataclass(frozen=True, slots=True)
