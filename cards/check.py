@@ -197,7 +197,7 @@ def _order_codes(catalogue: Catalogue) -> Iterator[str]:
     for key, code in codes.items():
         item = catalogue.ingredients.get(key)
         if item and code not in item.codes.get(System.RXNORM, ()):
-            yield f"{where}.{key}: {code!r} is no RxNorm code of the ingredient in ingredients.yaml; correct one of the two"
+            yield f"{where}.{key}: {code!r} is no RxNorm code of it in ingredients.yaml; correct one of the two"
 
 
 def _option_list(where: str, indication: str, listed: OptionList, catalogue: Catalogue) -> Iterator[str]:
@@ -217,11 +217,11 @@ def _option(where: str, indication: str, option: Option, catalogue: Catalogue) -
     yield from _unknown(where, classes, catalogue.classes, "class")
     item = catalogue.ingredients.get(option.ingredient)
     if item and indication not in item.uses():
-        yield f"{where}: ingredients.yaml knows no use for {indication!r}; add used_for with its source, or leave it out"
+        yield f"{where}: ingredients.yaml has no use for {indication!r}; add used_for with a source, or leave it out"
     for key in option.evidence:
         entry = catalogue.evidence.get(key)
         if entry and entry.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
-            yield f"{where}.evidence: {key!r} is {entry.verification.value}; an option rests on a source that was opened"
+            yield f"{where}.evidence: {key!r} is {entry.verification.value}; cite a source that somebody opened"
 
 
 def _monitoring(catalogue: Catalogue) -> Iterator[str]:
@@ -231,7 +231,7 @@ def _monitoring(catalogue: Catalogue) -> Iterator[str]:
         where = f"monitoring.yaml: items.{key}"
         yield from _unknown(f"{where}.group", [item.group] if item.group else [], catalogue.conditions, "group")
         if item.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
-            yield f"{where}: is {item.verification.value}; a suggestion rests on a source that was opened"
+            yield f"{where}: is {item.verification.value}; cite a source that somebody opened"
 
 
 def _sentence(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:

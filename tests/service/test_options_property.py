@@ -112,7 +112,9 @@ def applied(call: Json, suggestion: Json, hook: str) -> Json:
     for number, action in enumerate(item for item in actions if item["type"] == "create"):
         entries.append({"resource": {**action["resource"], "id": f"accepted-{number}"}})
     for action in (item for item in actions if item["type"] == "update"):
-        place = next(index for index, item in enumerate(entries) if named(item["resource"]) == named(action["resource"]))
+        place = next(
+            index for index, item in enumerate(entries) if named(item["resource"]) == named(action["resource"])
+        )
         entries[place] = {"resource": action["resource"]}
     after["hook"] = hook
     if hook == "order-select":
