@@ -59,6 +59,7 @@ class TextOnly(StrEnum):
     ADVICE = "advice"
     HELD = "held"
     NO_SINGLE_ORDER = "no-single-order"
+    DRAFT_NOT_OURS = "draft-not-ours"
     OTHER_DISEASE = "other-disease"
     WOULD_COMBINE = "would-combine"
 
@@ -246,6 +247,12 @@ class _Chooser:
     def _new(self) -> tuple[Exposure, ...]:
         return tuple(item for item in (self._subject, *self._partners) if not in_force(item))
 
+    @property
+    def _replaceable(self) -> MedicationFact | None:
+        """Return the one order whose place a new one can take: that of the only drug in force, if none renews it."""
+        before = self._in_force
+        return order_in_force(before[0]) if len(before) == 1 and not before[0].drafts else None
+
     # The options.
 
     def _first(self) -> Iterator[Offer]:
@@ -354,27 +361,30 @@ class _Chooser:
         if any(self.indication not in uses[item.ingredient].uses() for item in self._partners):
             return TextOnly.OTHER_DISEASE
         if not changes:
-            return TextOnly.NO_SINGLE_ORDER
+            return TextOnly.NO_SINGLE_ORDER if self._replaceable is None else TextOnly.DRAFT_NOT_OURS
         return None if _single_agent(changes, self.situation) else TextOnly.WOULD_COMBINE
 
     def _switch(self, ingredient: str) -> tuple[Change, ...]:
         """Return the changes that put an order for `ingredient` in the place of the one drug in force."""
         deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
-        before = self._in_force
-        order = order_in_force(before[0]) if len(before) == 1 and not before[0].drafts else None
+        order = self._replaceable
         if order is None or not deletes or not self._own(deletes):
             return ()
         return (*deletes, Change("create", ingredient, replaces=order.ref))
 
     def _updates(self, partner: Exposure) -> tuple[Change, ...]:
         """Return the changes that make the drafts of `partner` take the place of the subject drug's order."""
-        order = order_in_force(self._subject) if in_force(self._subject) and not self._subject.drafts else None
+        order = self._replaceable
         changes = [
             Change("update", partner.ingredient, fact.ref, order.ref if order else None) for fact in partner.drafts
         ]
         linked = any(fact.prior_prescription for fact in partner.drafts)
         requests = all(fact.ref.startswith(_REQUEST) for fact in partner.drafts)
-        return tuple(changes) if order and not linked and requests and self._own(changes) else ()
+        return (
+            tuple(changes)
+            if order and in_force(self._subject) and not linked and requests and self._own(changes)
+            else ()
+        )
 
     def _own(self, changes: list[Change]) -> bool:
         """Say whether every draft is new, can be named, and is the one draft of its name."""

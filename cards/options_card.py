@@ -13,7 +13,7 @@ from cards.text import capital, day, listed
 
 OPTIONS = "options"
 _LONGEST_EVIDENCE = 4
-_TOLD = (TextOnly.NO_SINGLE_ORDER, TextOnly.OTHER_DISEASE, TextOnly.WOULD_COMBINE)
+_TOLD = (TextOnly.NO_SINGLE_ORDER, TextOnly.DRAFT_NOT_OURS, TextOnly.OTHER_DISEASE, TextOnly.WOULD_COMBINE)
 
 
 def options_card(choice: Choice, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:

@@ -112,6 +112,7 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     "held-age-unknown": _NONE,
     "held-pregnancy": _NONE,
     "text-no-single-order": _fields("others"),
+    "text-draft-not-ours": _NONE,
     "text-other-disease": _NONE,
     "text-would-combine": _NONE,
     "more": _fields("names"),
