@@ -12,7 +12,6 @@ from service.discovery import SERVICES
 from service.errors import ServiceError, operation_outcome
 from service.settings import Settings
 
-
 EXPECTED = ("indicator", "summary", "deletes")
 BESIDE = {"UPADACITINIBOPTIONS": "options", "UPADACITINIBMONITORING": "monitoring"}
 

@@ -75,7 +75,7 @@ def calls(draw: st.DrawFn) -> Json:
     newly = one(draw, True, False)
     charted = [*sorted(partners)] if newly else ["upadacitinib", *sorted(partners)[1:]]
     chart = [item for number, what in enumerate(charted) for item in orders(draw, what, f"chart-{number}")]
-    drafts = session(draw, ("upadacitinib",) if newly else (sorted(partners)[0],), chart)
+    drafts = session(draw, ("upadacitinib",) if newly else (min(partners),), chart)
     if one(draw, *[False] * 4, True):
         drafts.append(builders.draft("draft-more", one(draw, "upadacitinib", *sorted(partners))))
     problems = [one(draw, "crohn", "crohn", "crohn", "colitis", "rheumatoid arthritis")]

@@ -1,4 +1,4 @@
-"""The orders that a suggestion writes: a create is whole and holds nothing invented, an update is the client's own draft."""
+"""The orders that a suggestion writes: a create holds nothing invented, an update is the client's own draft."""
 
 import json
 from datetime import date
