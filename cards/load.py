@@ -18,6 +18,7 @@ from cards.catalogue import (
     Manifest,
     MonitoringFile,
     OptionsFile,
+    OutcomesFile,
     OverrideReasonsFile,
     RulesFile,
     Strict,
@@ -31,6 +32,7 @@ SCHEMAS: Mapping[str, type[Strict]] = {
     "knowledge.yaml": Manifest,
     "ingredients.yaml": IngredientsFile,
     "conditions.yaml": ConditionsFile,
+    "outcomes.yaml": OutcomesFile,
     "rules.yaml": RulesFile,
     "evidence.yaml": EvidenceFile,
     "wording.yaml": Wording,
@@ -143,6 +145,7 @@ _REMEDIES = {
 
 def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
     ingredients = _file(files, "ingredients.yaml", IngredientsFile)
+    outcomes = _file(files, "outcomes.yaml", OutcomesFile)
     rules = _file(files, "rules.yaml", RulesFile)
     evidence = _file(files, "evidence.yaml", EvidenceFile)
     reasons = _file(files, "override_reasons.yaml", OverrideReasonsFile)
@@ -163,6 +166,8 @@ def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
         sources=ingredients.sources,
         options=_file(files, "options.yaml", OptionsFile),
         monitoring=_file(files, "monitoring.yaml", MonitoringFile),
+        outcomes=outcomes.outcomes,
+        dismissing=outcomes.dismissing,
         sha256=sha256,
     )
 

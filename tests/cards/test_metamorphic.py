@@ -116,7 +116,7 @@ def renamed_action(action: Action, new: Mapping[str, str]) -> Action:
 
 
 def without_order(card: Card) -> tuple[Card, frozenset[str], frozenset[tuple[str, bool, frozenset[Action]]]]:
-    """Return a card with its drafts and suggestions as sets: ids decide in which order these stand, and nothing else."""
+    """Return a card with its drafts and suggestions as sets: ids decide their order, and nothing else."""
     suggestions = frozenset((item.label, item.recommended, frozenset(item.actions)) for item in card.suggestions)
     return replace(card, drafts=(), suggestions=()), frozenset(card.drafts), suggestions
 
