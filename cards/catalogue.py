@@ -444,6 +444,95 @@ class EvidenceFile(Strict):
     statements: Mapping[Slug, SourceStatement] = Field(default_factory=dict)
 
 
+class CardSource(Strict):
+    """What a card names as its source."""
+
+    label: Text
+    url: Text | None = None
+
+
+class Option(Strict):
+    """One drug that the options card can name: why, on what evidence, and for whom.
+
+    `without_exposure_to` are classes of which no other ingredient may have been given, `without_failure_of` classes of
+    which none may have failed. `limited_exposure` offers it only after few biologics.
+    """
+
+    ingredient: Slug
+    reason: Text
+    evidence: tuple[Slug, ...] = ()
+    without_exposure_to: tuple[Slug, ...] = ()
+    without_failure_of: tuple[Slug, ...] = ()
+    limited_exposure: bool = False
+    may_be_recommended: bool = False
+
+
+class NamedOptions(Strict):
+    """The candidates that replace all others where a problem is on record."""
+
+    note: Text
+    candidates: tuple[Option, ...] = Field(min_length=1)
+
+
+class OptionList(Strict):
+    """The candidates of one indication, in their order, and what the card says about all of them."""
+
+    source: CardSource
+    candidates: tuple[Option, ...] = Field(min_length=1)
+    named_for: Mapping[Slug, NamedOptions] = Field(default_factory=dict)
+    notes: tuple[Text, ...]
+
+    def every(self) -> tuple[Option, ...]:
+        """Return the candidates for whatever problem."""
+        return (*self.candidates, *(item for named in self.named_for.values() for item in named.candidates))
+
+
+class LimitedExposure(Strict):
+    """Up to how many biologics exposure is limited, and failure of which classes makes it multiple."""
+
+    biologics: Annotated[int, Field(ge=0)]
+    without_failure_of: tuple[Slug, ...] = ()
+
+
+class OptionsFile(Strict):
+    """`options.yaml`. `rxnorm` gives each candidate the ingredient code that an order is written with."""
+
+    rule: Slug
+    topic: Topic
+    adult_from: Annotated[int, Field(ge=1)]
+    most: Annotated[int, Field(ge=1, le=8)]
+    limited_exposure: LimitedExposure
+    rxnorm: Mapping[Slug, CodeValue]
+    indications: Mapping[Slug, OptionList]
+    approval: Approval = Approval()
+
+    def ingredients(self) -> tuple[str, ...]:
+        """Return every ingredient that can be offered, each once."""
+        return tuple(dict.fromkeys(item.ingredient for each in self.indications.values() for item in each.every()))
+
+
+class MonitoringItem(Strict):
+    """One order of the monitoring card; where `group` is on record, the card says so."""
+
+    order: Text
+    when: Text
+    verification: Verification
+    group: Slug | None = None
+    warning: Text | None = None
+    note: Text | None = None
+
+
+class MonitoringFile(Strict):
+    """`monitoring.yaml`."""
+
+    rule: Slug
+    topic: Topic
+    source: CardSource
+    seen: Text
+    items: Mapping[Slug, MonitoringItem] = Field(min_length=1)
+    approval: Approval = Approval()
+
+
 class PartnerLabel(Strict):
     """What the label of a partner says on the combination, or that nothing verified was found."""
 
@@ -471,6 +560,8 @@ class Wording(Strict):
     history: Mapping[Slug, str]
     gaps: Mapping[Gap, Text]
     suggestions: Mapping[Slug, Text]
+    options: Mapping[Slug, str]
+    monitoring: Mapping[Slug, str]
     incomplete: IncompleteWording
     partner_labels: tuple[PartnerLabel, ...]
 
@@ -500,6 +591,8 @@ class Catalogue:
     override_system: str
     override_reasons: Mapping[str, OverrideReason]
     sources: tuple[Source, ...]
+    options: OptionsFile
+    monitoring: MonitoringFile
     outcomes: Mapping[Outcome, StatedReason]
     dismissing: tuple[str, ...]
     sha256: str

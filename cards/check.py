@@ -4,8 +4,20 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
-from cards.catalogue import AGE_65, GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
-from cards.model import Code, Outcome
+from cards.catalogue import (
+    AGE_65,
+    GENERIC,
+    Catalogue,
+    Clause,
+    Members,
+    Option,
+    OptionList,
+    Rule,
+    Use,
+    Verification,
+    codes_of,
+)
+from cards.model import Code, Outcome, System
 from cards.printable import evidence_problems
 from cards.sentences import PARTS
 from cards.text import words
@@ -37,6 +49,8 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
     yield from _wording(catalogue)
+    yield from _options(catalogue)
+    yield from _monitoring(catalogue)
     yield from _forbidden(catalogue)
     yield from evidence_problems(catalogue)
     for key, statement in catalogue.statements.items():
@@ -214,6 +228,63 @@ def _wording(catalogue: Catalogue) -> Iterator[str]:
         yield from _unknown("wording.yaml: partner_labels", label.ingredients, catalogue.ingredients, "ingredient")
 
 
+def _options(catalogue: Catalogue) -> Iterator[str]:
+    content = catalogue.options
+    yield from _unknown("options.yaml: rule", [content.rule], catalogue.rules, "rule of rules.yaml")
+    where = "options.yaml: limited_exposure.without_failure_of"
+    yield from _unknown(where, content.limited_exposure.without_failure_of, catalogue.classes, "class")
+    where = "options.yaml: indications"
+    yield from _unknown(where, content.indications, catalogue.indication_order, "indication")
+    yield from _order_codes(catalogue)
+    for key, listed in content.indications.items():
+        yield from _option_list(f"options.yaml: indications.{key}", key, listed, catalogue)
+
+
+def _order_codes(catalogue: Catalogue) -> Iterator[str]:
+    """An order is written with a code that the service itself recognises as the ingredient."""
+    where, codes = "options.yaml: rxnorm", catalogue.options.rxnorm
+    yield from _unknown(where, catalogue.options.ingredients(), codes, "ingredient with an RxNorm code")
+    yield from _unknown(where, codes, catalogue.options.ingredients(), "candidate of an indication")
+    for key, code in codes.items():
+        item = catalogue.ingredients.get(key)
+        if item and code not in item.codes.get(System.RXNORM, ()):
+            yield f"{where}.{key}: {code!r} is no RxNorm code of it in ingredients.yaml; correct one of the two"
+
+
+def _option_list(where: str, indication: str, listed: OptionList, catalogue: Catalogue) -> Iterator[str]:
+    yield from _unknown(f"{where}.named_for", listed.named_for, catalogue.conditions, "group of conditions.yaml")
+    for candidates in (listed.candidates, *(named.candidates for named in listed.named_for.values())):
+        names = [option.ingredient for option in candidates]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"{where}: {name!r} stands twice in one list; keep one place"
+    for option in listed.every():
+        yield from _option(f"{where}.{option.ingredient}", indication, option, catalogue)
+
+
+def _option(where: str, indication: str, option: Option, catalogue: Catalogue) -> Iterator[str]:
+    yield from _unknown(where, [option.ingredient], catalogue.ingredients, "ingredient")
+    yield from _unknown(f"{where}.evidence", option.evidence, catalogue.evidence, "entry of evidence.yaml")
+    classes = (*option.without_exposure_to, *option.without_failure_of)
+    yield from _unknown(where, classes, catalogue.classes, "class")
+    item = catalogue.ingredients.get(option.ingredient)
+    if item and indication not in item.uses():
+        yield f"{where}: ingredients.yaml has no use for {indication!r}; add used_for with a source, or leave it out"
+    for key in option.evidence:
+        entry = catalogue.evidence.get(key)
+        if entry and entry.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
+            yield f"{where}.evidence: {key!r} is {entry.verification.value}; cite a source that somebody opened"
+
+
+def _monitoring(catalogue: Catalogue) -> Iterator[str]:
+    content = catalogue.monitoring
+    yield from _unknown("monitoring.yaml: rule", [content.rule], catalogue.rules, "rule of rules.yaml")
+    for key, item in content.items.items():
+        where = f"monitoring.yaml: items.{key}"
+        yield from _unknown(f"{where}.group", [item.group] if item.group else [], catalogue.conditions, "group")
+        if item.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
+            yield f"{where}: is {item.verification.value}; cite a source that somebody opened"
+
+
 def _sentence(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:
     try:
         parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
@@ -250,6 +321,7 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield from ((f"{where}.{field}", text) for field, text in texts.items())
             yield from ((f"{where}.sentences.{group}", item.text) for group, item in label.sentences.items())
             yield from ((f"{where}.risks.{group}", item.text) for group, item in label.risks.items())
+    yield from _printed_options(catalogue)
     for key, rule in catalogue.rules.items():
         yield from ((f"rules.yaml: rules.{key}.remarks", remark.text) for remark in rule.remarks)
         for name, clauses in rule.clauses.items():
@@ -257,3 +329,17 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                 where = f"rules.yaml: rules.{key}.clauses.{name}.{group}"
                 said = (clause.partners_word, clause.verb or "", clause.strength or "")
                 yield from ((where, text) for text in said)
+
+
+def _printed_options(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for key, listed in catalogue.options.indications.items():
+        where = f"options.yaml: indications.{key}"
+        yield from ((f"{where}.{option.ingredient}.reason", option.reason) for option in listed.every())
+        yield from ((f"{where}.notes", note) for note in listed.notes)
+        yield from ((f"{where}.named_for.{group}", named.note) for group, named in listed.named_for.items())
+        for option in listed.every():
+            lines = ((name, catalogue.evidence[name].line) for name in option.evidence if name in catalogue.evidence)
+            yield from ((f"evidence.yaml: evidence.{name}.line", line) for name, line in lines if line)
+    for key, item in catalogue.monitoring.items.items():
+        said = (item.order, item.when, item.warning or "")
+        yield from ((f"monitoring.yaml: items.{key}", text) for text in said)

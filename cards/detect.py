@@ -102,11 +102,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a site changed: rules switched off, rules that are silent, and the highest indicator it wants per rule."""
+    """What a site changed: rules switched off, rules that are silent, and the highest indicator it wants per rule.
+
+    `options` are the ingredients that the options card may offer, in that order; None leaves it to the knowledge, and
+    empty means no such card.
+    """
 
     disabled: frozenset[str] = frozenset()
     ceilings: tuple[tuple[str, Indicator], ...] = ()
     silent: frozenset[str] = frozenset()
+    options: tuple[str, ...] | None = None
 
     def ceiling(self, rule: str) -> Indicator:
         """Return the highest indicator that the site allows for a rule."""

@@ -9,6 +9,9 @@ from cards.detect import Finding, Question, findings
 from cards.exposure import Exposures, Ignore, exposures
 from cards.history import History, history
 from cards.model import Card, Gap, MedicationFact, PatientRecord
+from cards.monitoring import monitoring_card
+from cards.options import Choice, Situation, choice
+from cards.options_card import options_card
 from cards.problems import Problems, problems
 
 _SERIOUS = frozenset(
@@ -29,7 +32,7 @@ class Assessment:
 
     `complete` is false where part of the medication record was missing: then an empty list of findings is not an
     all-clear, and `cards` holds the card that says so. `history` is what was tried before this session. `hidden` are
-    the cards of rules that the site keeps silent.
+    the cards of rules that the site keeps silent. `options` are those of the options card, if there is one.
     """
 
     cards: tuple[Card, ...]
@@ -40,6 +43,7 @@ class Assessment:
     complete: bool
     history: History
     hidden: tuple[Card, ...] = ()
+    options: Choice | None = None
 
 
 def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) -> Assessment:
@@ -54,8 +58,14 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     cards = tuple(card for card, silent in made if not silent)
     if not made and not complete:
         cards = (_incomplete(catalogue, question, found, gaps),)
+    heard = tuple(item for item in met if not item.silent)
+    options = choice(heard, Situation(record, found, counted, tried, gaps, catalogue, question))
+    if options:
+        cards += (options_card(options, gaps, catalogue, question),)
+    if monitoring := monitoring_card(heard, counted, catalogue, question):
+        cards += (monitoring,)
     hidden = tuple(card for card, silent in made if silent)
-    return Assessment(cards, met, found, counted, gaps, complete, tried, hidden)
+    return Assessment(cards, met, found, counted, gaps, complete, tried, hidden, options)
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:

@@ -16,6 +16,8 @@ from cards.catalogue import (
     EvidenceFile,
     IngredientsFile,
     Manifest,
+    MonitoringFile,
+    OptionsFile,
     OutcomesFile,
     OverrideReasonsFile,
     RulesFile,
@@ -35,6 +37,8 @@ SCHEMAS: Mapping[str, type[Strict]] = {
     "evidence.yaml": EvidenceFile,
     "wording.yaml": Wording,
     "override_reasons.yaml": OverrideReasonsFile,
+    "options.yaml": OptionsFile,
+    "monitoring.yaml": MonitoringFile,
 }
 
 
@@ -160,6 +164,8 @@ def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
         override_system=reasons.system,
         override_reasons=reasons.reasons,
         sources=ingredients.sources,
+        options=_file(files, "options.yaml", OptionsFile),
+        monitoring=_file(files, "monitoring.yaml", MonitoringFile),
         outcomes=outcomes.outcomes,
         dismissing=outcomes.dismissing,
         sha256=sha256,

@@ -93,7 +93,8 @@ def build_engine(settings: Settings) -> Engine:
     """Load the knowledge that the settings name; raises KnowledgeError with every problem of it."""
     catalogue = load_catalogue(settings.knowledge)
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
-    policy = Policy(frozenset(settings.disabled_rules), ceilings, frozenset(settings.silent_rules))
+    silent = frozenset(settings.silent_rules)
+    policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options)
     options = Options(settings.jurisdiction, policy, settings.unobtainable == "card", settings.public_base_url)
     return Engine(catalogue, Recogniser(catalogue), options)
 
@@ -117,7 +118,7 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     _refuse_other_patient(drafts, engine)
-    return _assessed(request, drafts, asked, prefetched, library, service, engine, on, client)
+    return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on, client)
 
 
 def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
@@ -171,6 +172,7 @@ def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
 
 
 def _assessed(
+    body: bytes,
     request: HookRequest,
     drafts: Drafts,
     asked: tuple[Draft, ...],
@@ -200,7 +202,7 @@ def _assessed(
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
     return Answer(
-        body=wire.write_response(_linked(shown, engine), _Ids(service.id, request)),
+        body=_written(_linked(shown, engine), body, request, service),
         outcome="complete" if assessment.complete else "incomplete",
         trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
@@ -223,6 +225,11 @@ def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
         else card
         for card in cards
     )
+
+
+def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
+    sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
+    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:

@@ -29,7 +29,7 @@ from service.errors import (
 from service.evidence import evidence_blueprint
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
-from service.settings import Settings, check_rules, load_settings
+from service.settings import Settings, check_options, check_rules, load_settings
 from service.telemetry import Counts
 
 EXTENSION = "upa_cds"
@@ -109,6 +109,7 @@ def _engine(settings: Settings, *, ready: bool) -> Engine | None:
         telemetry.write("knowledge-unusable", level=logging.ERROR, problems=list(error.problems))
         return None
     check_rules(settings, engine.catalogue.rules)
+    check_options(settings, engine.catalogue.options.ingredients())
     return engine
 
 

@@ -15,6 +15,7 @@ from cards.exposure import Contribution, Exposure
 from cards.history import History, Trial
 from cards.history_text import history_lines
 from cards.model import MedicationFact, Recognised
+from cards.options import Choice
 from cards.problems import Problems
 from service.answer import Answer, DraftTrace, Engine, Trace, answer
 from service.discovery import PREFETCH, SERVICES
@@ -48,6 +49,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
         "policy": {
             "disabledRules": sorted(options.policy.disabled),
             "ceilings": {rule: indicator.value for rule, indicator in options.policy.ceilings},
+            "options": None if options.policy.options is None else list(options.policy.options),
             "silentRules": sorted(options.policy.silent),
             "silentClient": given.silent,
         },
@@ -67,6 +69,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
             "problems": _problems(assessment.problems),
             "history": _history(assessment.history, catalogue),
             "findings": [_finding(item, catalogue, options.jurisdiction) for item in assessment.findings],
+            "options": _options(assessment.options),
             "cards": [
                 {"key": item.key, "indicator": item.indicator.value, "summary": item.summary}
                 for item in assessment.cards
@@ -244,6 +247,30 @@ def _pair(pair: Pair, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]
     }
 
 
+def _options(choice: Choice | None) -> dict[str, Any] | None:
+    """Say which options the card offers, what a click would change or why it is text, and why others are not there."""
+    if choice is None:
+        return None
+    return {
+        "indication": choice.indication,
+        "namedFor": choice.named_for,
+        "limitedExposure": choice.limited,
+        "holds": [hold.value for hold in choice.holds],
+        "offered": [
+            {
+                "option": f"{offer.form.value} {offer.ingredient}",
+                "insteadOf": list(offer.instead_of),
+                "actions": [f"{item.type} {item.draft or item.ingredient}" for item in offer.changes],
+                "textBecause": offer.text_only.value if offer.text_only else None,
+                "triedBefore": offer.tried is not None,
+                "recommended": offer.recommended,
+            }
+            for offer in choice.offers
+        ],
+        "notOffered": [{"ingredient": key, "reason": reason.value} for key, reason in choice.left_out],
+    }
+
+
 def as_text(said: Mapping[str, Any]) -> str:
     """Return an explanation as text for a terminal."""
     return "\n".join(_lines(said)) + "\n"
@@ -271,11 +298,24 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Problems", _problem_lines(said.get("problems", {})))
     yield from _section("History", _history_lines(said.get("history", {})))
     yield from _section("Findings", [line for item in said.get("findings", ()) for line in _finding_lines(item)])
+    yield from _section("Options", list(_option_lines(said.get("options"))))
     yield from _section("Cards", [f"{item['indicator']}: {item['summary']}" for item in said.get("cards", ())])
     hidden = [f"{item['key']}: {item['indicator']}" for item in said.get("hidden", ())]
     yield from _section("Cards not shown", hidden)
     yield from _section("Missing", [f"{gap}: {count}" for gap, count in said.get("gaps", {}).items()])
     yield from _section("Deviations of the client", said["deviations"])
+
+
+def _option_lines(options: Mapping[str, Any] | None) -> Iterator[str]:
+    if not options:
+        return
+    if options["holds"]:
+        yield f"all text: {', '.join(options['holds'])}"
+    for item in options["offered"]:
+        how = ", ".join(item["actions"]) or f"text ({item['textBecause']})"
+        yield f"{item['option']}: {how}{', recommended' if item['recommended'] else ''}"
+    for item in options["notOffered"]:
+        yield f"not offered: {item['ingredient']} ({item['reason']})"
 
 
 def _section(title: str, lines: Sequence[str]) -> Iterator[str]:

@@ -140,6 +140,11 @@ class Settings(BaseModel):
     indicator_ceiling: Mapping[str, Ceiling] = Field(
         default_factory=dict, description="Highest indicator that a rule may show: rule id = info or warning."
     )
+    options: tuple[str, ...] | None = Field(
+        default=None,
+        description="Ingredients that the options card may offer, in this order; `[]` switches the card off, "
+        "without the setting the knowledge decides.",
+    )
     clients: tuple[Client, ...] = Field(
         default=(), description="Who may call: one [[clients]] table each, with id and origins."
     )
@@ -160,7 +165,7 @@ class Settings(BaseModel):
         return ZoneInfo(self.timezone)
 
 
-FILE_ONLY = frozenset({"disabled_rules", "silent_rules", "indicator_ceiling", "clients"})
+FILE_ONLY = frozenset({"disabled_rules", "silent_rules", "indicator_ceiling", "options", "clients"})
 SCALARS = tuple(name for name in Settings.model_fields if name not in FILE_ONLY)
 
 
@@ -218,6 +223,18 @@ def check_rules(settings: Settings, rules: Iterable[str]) -> None:
         for setting, ids in named.items()
         for rule in ids
         if rule not in known
+    ]
+    if problems:
+        raise SettingsError(*problems)
+
+
+def check_options(settings: Settings, ingredients: Iterable[str]) -> None:
+    """Refuse settings that name an option which the knowledge does not have."""
+    known = tuple(ingredients)
+    problems = [
+        f"options: the knowledge has no option {name}.{nearest_hint(name, known)}"
+        for name in settings.options or ()
+        if name not in known
     ]
     if problems:
         raise SettingsError(*problems)

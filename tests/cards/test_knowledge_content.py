@@ -499,6 +499,45 @@ class TestRules:
         assert not any("monitor" in item.display.casefold() for item in CATALOGUE.override_reasons.values())
 
 
+class TestOptions:
+    """What the options card can offer, and what the monitoring card suggests."""
+
+    def test_an_order_is_written_with_the_rxnorm_ingredient_code(self) -> None:
+        assert dict(CATALOGUE.options.rxnorm) == {
+            "infliximab": "191831",
+            "adalimumab": "327361",
+            "certolizumab-pegol": "709271",
+            "golimumab": "819300",
+            "vedolizumab": "1538097",
+            "ustekinumab": "847083",
+            "risankizumab": "2166040",
+            "guselkumab": "1928588",
+            "mirikizumab": "2668384",
+        }
+
+    def test_crohns_disease_has_risankizumab_first_and_the_exposed_tiers_of_aga_in_their_order(self) -> None:
+        candidates = CATALOGUE.options.indications["crohns-disease"].candidates
+        assert [item.ingredient for item in candidates] == [
+            *("risankizumab", "adalimumab", "infliximab", "guselkumab"),
+            *("ustekinumab", "mirikizumab", "vedolizumab", "certolizumab-pegol"),
+        ]
+        tiers = ["higher-efficacy", "intermediate", "lower-efficacy"]
+        said = [item.reason.split()[0] for item in candidates if not item.limited_exposure]
+        assert said == sorted(said, key=tiers.index)
+
+    def test_ulcerative_colitis_has_every_biologic_that_the_options_know_to_be_used_for_it(self) -> None:
+        listed = {item.ingredient for item in CATALOGUE.options.indications["ulcerative-colitis"].candidates}
+        known = {key for key in CATALOGUE.ingredients if "ulcerative-colitis" in CATALOGUE.ingredients[key].uses()}
+        assert listed == {key for key in known if CATALOGUE.drug_class(key).category is Category.BIOLOGIC}
+
+    def test_the_monitoring_orders_are_the_specified_ones(self) -> None:
+        assert list(CATALOGUE.monitoring.items) == [
+            *("blood-count", "liver-enzymes", "lipids", "tuberculosis", "hepatitis", "pregnancy")
+        ]
+        assert "12 weeks" in CATALOGUE.monitoring.items["lipids"].order
+        assert CATALOGUE.monitoring.items["pregnancy"].warning == "Upadacitinib: embryo-fetal toxicity (label)."
+
+
 NEVER_PRINTED = (
     "contraindicated",
     "prohibited",
@@ -536,6 +575,7 @@ def printable_in(jurisdiction: str, catalogue: Catalogue) -> list[str]:
         parts.append(data)
     parts.extend([entry.line or "", entry.finding] for entry in catalogue.evidence.values())
     parts.append([item.printed or "" for item in catalogue.statements.values()])
+    parts.extend(json.loads(item.model_dump_json()) for item in (catalogue.options, catalogue.monitoring))
     return [text for part in parts for text in strings(part)]
 
 

@@ -44,6 +44,12 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
     }
 
 
+def test_readiness_shows_the_options_that_a_site_chose(shell: Shell) -> None:
+    assert shell.client(options=("infliximab",)).get("/readyz").get_json()["options"] == ["infliximab"]
+    assert shell.client(options=()).get("/readyz").get_json()["options"] == []
+    assert "options" not in shell.client().get("/readyz").get_json()
+
+
 def test_deviations_of_callers_are_counted_by_name(shell: Shell, answer_with: Callable[..., None]) -> None:
     answer_with(deviations=("hook-instance-not-uuid",))
     client = shell.client()
