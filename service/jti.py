@@ -70,6 +70,9 @@ class SqliteReplayStore:
         except (sqlite3.Error, OSError) as error:
             raise _unavailable() from error
 
+    def __del__(self) -> None:
+        self._close()
+
     def _opened(self) -> sqlite3.Connection:
         # A connection must not cross a fork: each process opens its own.
         if self._connection is None or self._process != getpid():
