@@ -72,7 +72,12 @@ class Authenticator:
         return client
 
     def warm(self) -> None:
-        """Obtain the keys of every client, so that the first call need not wait for them."""
+        """Make the store and obtain the keys of every client, so that the first call need not wait for them.
+
+        Raises ReplayStoreUnavailable.
+        """
+        if self.clients:
+            self.store.check()
         for keys in self.keys.values():
             keys.warm()
 

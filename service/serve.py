@@ -4,6 +4,7 @@ import errno
 import socket
 from collections.abc import Callable
 from functools import cache, partial
+from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     refuse_taken_port(settings)
     prepare_data_dir(settings.data_dir)
     refuse_unusable_tls(settings)
+    # What the start has to say about clients' keys is a log line like any other.
+    dictConfig(logging_config(settings.log_level))
     text = settings.model_dump_json()
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
     application(text)

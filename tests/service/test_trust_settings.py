@@ -112,6 +112,7 @@ def test_without_keys_the_service_says_at_its_start_who_may_call(
             """Serve nothing."""
 
     monkeypatch.setattr("service.serve.refuse_taken_port", lambda settings: None)
+    monkeypatch.setattr("service.serve.dictConfig", lambda config: None)
     monkeypatch.setattr("service.serve.application", lambda text: None)
     monkeypatch.setattr("service.serve._server", lambda settings: Server())
     lines: list[str] = []
