@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cards.model import Code, Gap, System
+from cards.model import Code, Gap, Outcome, System
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -23,6 +23,7 @@ TopicCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,100}$")]
 CodeLists = Mapping[System, tuple[CodeValue, ...]]
 
 GENERIC = "generic"
+AGE_65 = "age-65"
 
 
 class Strict(BaseModel):
@@ -134,6 +135,13 @@ class Regimen(Strict):
     verification: Verification
 
 
+class Strength(Strict):
+    """One strength of an ingredient's products, in milligrams a unit, and the product codes that state it."""
+
+    mg: Annotated[float, Field(gt=0, le=10_000)]
+    codes: CodeLists
+
+
 class Use(Strict):
     """How well it is known that an ingredient is used for an indication."""
 
@@ -154,6 +162,7 @@ class Ingredient(Strict):
     non_systemic_codes: CodeLists = Field(default_factory=dict)
     windows: Windows = Windows()
     regimens: Mapping[Slug, Regimen] = Field(default_factory=dict)
+    strengths: tuple[Strength, ...] = ()
     used_for: Mapping[Slug, Verification | Use] = Field(default_factory=dict)
     note: Text | None = None
 
@@ -212,6 +221,24 @@ class ConditionsFile(Strict):
     groups: Mapping[Slug, ConditionGroup]
 
 
+class StatedReason(Strict):
+    """What states an outcome: codes of stop reasons, else phrases that are looked up as whole words in their text."""
+
+    name: Text
+    codes: CodeLists = Field(default_factory=dict)
+    phrases: tuple[Text, ...] = ()
+    verification: Verification
+    sources: tuple[Text, ...] = ()
+    note: Text | None = None
+
+
+class OutcomesFile(Strict):
+    """`outcomes.yaml`. A text that holds one of the `dismissing` words states nothing."""
+
+    outcomes: Mapping[Outcome, StatedReason]
+    dismissing: tuple[Text, ...]
+
+
 class Sentence(Strict):
     """The label's statement on combinations for one indication, in its own words as far as they were seen."""
 
@@ -219,8 +246,18 @@ class Sentence(Strict):
     verification: Verification
 
 
+class RiskNote(Strict):
+    """What the product information says of a risk that a patient may have on record."""
+
+    text: Text
+    verification: Verification
+
+
 class Label(Strict):
-    """The product information of one subject ingredient that a jurisdiction cites."""
+    """The product information of one subject ingredient that a jurisdiction cites.
+
+    `risks` are by condition group, in the order in which a card lists them; `age-65` stands for age 65 or over.
+    """
 
     name: Text
     short: Text
@@ -233,6 +270,7 @@ class Label(Strict):
     warning: Text
     verification: Verification
     sentences: Mapping[Slug, Sentence]
+    risks: Mapping[Slug, RiskNote] = Field(default_factory=dict)
 
     def sentence(self, indication: str | None) -> Sentence:
         """Return the sentence of an indication, or the generic one where the label has none of its own."""
@@ -288,6 +326,8 @@ class Topic(Strict):
 
 class Rule(Strict):
     """A rule: subject ingredients, partner ingredients, and the clause for each jurisdiction and indication.
+
+    In a jurisdiction without clauses the rule does not exist: nobody has read there what the label says.
 
     `only_if` holds partners that fire only where the deciding indication is the given one. `quiet` holds partners
     that are `info` unless one of the given indications decides or none is known.
@@ -412,6 +452,7 @@ class Wording(Strict):
     states: Mapping[Slug, Text]
     dates: Mapping[Slug, Text]
     lines: Mapping[Slug, str]
+    history: Mapping[Slug, str]
     gaps: Mapping[Gap, Text]
     suggestions: Mapping[Slug, Text]
     incomplete: IncompleteWording
@@ -443,6 +484,8 @@ class Catalogue:
     override_system: str
     override_reasons: Mapping[str, OverrideReason]
     sources: tuple[Source, ...]
+    outcomes: Mapping[Outcome, StatedReason]
+    dismissing: tuple[str, ...]
     sha256: str
 
     @property
@@ -473,15 +516,24 @@ class Catalogue:
         conditional = [self.members(members) for members in rule.only_if.values()]
         return self.members(rule.partner).union(*conditional) - self.members(rule.subject)
 
-    def in_scope(self, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
-        """Return every ingredient that is a member of an enabled rule."""
-        enabled = (sides for key, sides in self.roles.items() if key not in disabled)
-        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
-
     @cached_property
-    def of_interest(self) -> frozenset[str]:
-        """Return every ingredient that is a member of any rule."""
-        return self.in_scope()
+    def subject(self) -> str:
+        """Return the drug whose course the treatment history follows: the subject of the first rule."""
+        return min(self.roles[next(iter(self.rules))][0])
+
+    def rules_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return the enabled rules that have clauses in a jurisdiction, in the order of the knowledge."""
+        return tuple(key for key, rule in self.rules.items() if jurisdiction in rule.clauses and key not in disabled)
+
+    def subjects_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return the subject ingredients of the enabled rules of a jurisdiction, in the order of the knowledge."""
+        subjects = frozenset().union(*(self.roles[key][0] for key in self.rules_in(jurisdiction, disabled)))
+        return tuple(key for key in self.ingredients if key in subjects)
+
+    def in_scope(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Return every ingredient that is a member of an enabled rule of a jurisdiction."""
+        enabled = (self.roles[key] for key in self.rules_in(jurisdiction, disabled))
+        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
 
 
 def codes_of(lists: CodeLists) -> Iterator[Code]:

@@ -4,8 +4,8 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
-from cards.catalogue import GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
-from cards.model import Code
+from cards.catalogue import AGE_65, GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
+from cards.model import Code, Outcome
 from cards.sentences import PARTS
 from cards.text import words
 
@@ -27,9 +27,11 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
     """Yield a line for every reference that leads nowhere and every contradiction between parts."""
     yield from _manifest(catalogue)
     yield from _ingredients(catalogue)
+    yield from _strengths(catalogue)
     yield from _double_codes(catalogue)
     yield from _names(catalogue)
     yield from _conditions(catalogue)
+    yield from _outcomes(catalogue)
     for key, rule in catalogue.rules.items():
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
@@ -61,6 +63,37 @@ def _ingredients(catalogue: Catalogue) -> Iterator[str]:
         yield from _unknown(f"{where}.used_for", item.used_for, catalogue.conditions, "group of conditions.yaml")
         cited = [use.source for use in item.used_for.values() if isinstance(use, Use) and use.source]
         yield from _unknown(f"{where}.used_for", cited, sources, "source")
+
+
+def _strengths(catalogue: Catalogue) -> Iterator[str]:
+    for key, item in catalogue.ingredients.items():
+        where = f"ingredients.yaml: ingredients.{key}.strengths"
+        own, stated = set(codes_of(item.codes)), set[Code]()
+        for strength in item.strengths:
+            for code in codes_of(strength.codes):
+                if code not in own:
+                    yield f"{where}: {code} is no code of the ingredient; add it to codes or correct it"
+                if code in stated:
+                    yield f"{where}: {code} states two strengths; keep it at one"
+                stated.add(code)
+
+
+def _outcomes(catalogue: Catalogue) -> Iterator[str]:
+    """Hold that every outcome is described once, and that no code or phrase states two."""
+    for outcome in Outcome:
+        if outcome not in catalogue.outcomes:
+            yield f"outcomes.yaml: outcomes: {outcome.value!r} is missing; add it"
+    codes: dict[Code, str] = {}
+    phrases: dict[str, str] = {}
+    for outcome, item in catalogue.outcomes.items():
+        where = f"outcomes.yaml: outcomes.{outcome.value}"
+        for code in codes_of(item.codes):
+            if codes.setdefault(code, outcome) != outcome:
+                yield f"{where}.codes: {code} stands already at {codes[code]}; a code states one outcome"
+        for phrase in item.phrases:
+            spoken = " ".join(words(phrase))
+            if not spoken or phrases.setdefault(spoken, outcome) != outcome:
+                yield f"{where}.phrases: {phrase!r} has no word or stands at another outcome; keep it at one"
 
 
 def _double_codes(catalogue: Catalogue) -> Iterator[str]:
@@ -128,7 +161,6 @@ def _rule(key: str, rule: Rule, catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown(f"{where}.override_reasons", rule.override_reasons, catalogue.override_reasons, "reason")
     yield from _unknown(f"{where}.evidence", rule.evidence, catalogue.evidence, "entry of evidence.yaml")
     yield from _unknown(f"{where}.clauses", rule.clauses, catalogue.jurisdictions, "jurisdiction")
-    yield from _unknown(f"{where}.clauses", catalogue.manifest.jurisdictions, rule.clauses, "jurisdiction with clauses")
     for jurisdiction, clauses in rule.clauses.items():
         yield from _clauses(f"{where}.clauses.{jurisdiction}", clauses, catalogue)
 
@@ -149,9 +181,12 @@ def _clauses(where: str, clauses: Mapping[str, Clause], catalogue: Catalogue) ->
 
 
 def _labels(catalogue: Catalogue) -> Iterator[str]:
-    subjects = {key for rule in catalogue.rules.values() for key in catalogue.members(rule.subject)}
     for name, jurisdiction in catalogue.jurisdictions.items():
         where = f"rules.yaml: jurisdictions.{name}.labels"
+        rules = catalogue.rules_in(name)
+        if not rules:
+            yield f"{where}: no rule has clauses here; nothing would be checked, so add a rule or remove it"
+        subjects = {key for rule in rules for key in catalogue.roles[rule][0]}
         yield from _unknown(where, jurisdiction.labels, catalogue.ingredients, "ingredient")
         yield from _unknown(where, sorted(subjects), jurisdiction.labels, "label of this jurisdiction")
         for key, label in jurisdiction.labels.items():
@@ -159,6 +194,8 @@ def _labels(catalogue: Catalogue) -> Iterator[str]:
                 yield f"{where}.{key}.sentences: there is no generic sentence; add it"
             groups = sorted(set(label.sentences) - {GENERIC})
             yield from _unknown(f"{where}.{key}.sentences", groups, catalogue.indication_order, "indication")
+            risks = [group for group in label.risks if group != AGE_65]
+            yield from _unknown(f"{where}.{key}.risks", risks, catalogue.conditions, "group of conditions.yaml")
 
 
 def _wording(catalogue: Catalogue) -> Iterator[str]:
@@ -206,9 +243,10 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for name, jurisdiction in catalogue.jurisdictions.items():
         for key, label in jurisdiction.labels.items():
             where = f"rules.yaml: jurisdictions.{name}.labels.{key}"
-            texts = {**label.model_dump(exclude={"sentences"}, mode="json")}
+            texts = {**label.model_dump(exclude={"sentences", "risks"}, mode="json")}
             yield from ((f"{where}.{field}", text) for field, text in texts.items())
             yield from ((f"{where}.sentences.{group}", item.text) for group, item in label.sentences.items())
+            yield from ((f"{where}.risks.{group}", item.text) for group, item in label.risks.items())
     for key, rule in catalogue.rules.items():
         yield from ((f"rules.yaml: rules.{key}.remarks", remark.text) for remark in rule.remarks)
         for name, clauses in rule.clauses.items():

@@ -40,7 +40,7 @@ def described(client: Client) -> Iterator[str]:
         value = getattr(client, name)
         if name == "jwks" and value is not None:
             yield f"  {name}: in the settings"
-        elif name != "id" and value not in (None, ()):
+        elif name != "id" and value is not None and value is not False and value != ():
             yield f"  {name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}"
 
 
