@@ -42,6 +42,16 @@ def _key_address(value: str) -> str:
     return value
 
 
+def _public(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse private keys and shared secrets: settings are shown, and no key of ours is among them."""
+    keys = jwks.get("keys")
+    if not isinstance(keys, list) or not all(isinstance(key, Mapping) for key in keys):
+        raise ValueError("give a JWK Set, a table with the list keys")
+    if any({"d", "k"} & key.keys() for key in keys):
+        raise ValueError("it holds a private key or a shared secret; give the public keys only")
+    return jwks
+
+
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 
 
@@ -54,7 +64,7 @@ class Trust(BaseModel):
     tenants: tuple[Text, ...] = ()
     jwks_url: Annotated[str, AfterValidator(_key_address)] | None = None
     jwks_file: Path | None = None
-    jwks: Mapping[str, Any] | None = None
+    jwks: Annotated[Mapping[str, Any], AfterValidator(_public)] | None = None
     jku: Text | None = None
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = DEFAULT_ALGORITHMS
     leeway_seconds: int = Field(default=60, ge=0, le=300)

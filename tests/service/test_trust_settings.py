@@ -1,14 +1,16 @@
 """Clients in the settings: complete, told apart, and with keys before anybody else may reach the service."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from service.auth import build_authenticator
 from service.errors import SettingsError
 from service.serve import refuse_open_door, serve
-from service.settings import Client, Settings
-from tests.trust import BASE, Missing, client
+from service.settings import Client, Settings, load_settings
+from tests.trust import BASE, Missing, client, pair
 
 PAGE = {"id": "page", "origins": ["https://ehr.example.org"]}
 LOCAL = "http://127.0.0.1:9/jwks"
@@ -28,6 +30,9 @@ def refused(*clients: dict[str, Any]) -> str:
         ({"issuers": []}, "it has keys and no issuers"),
         ({"issuers": [""]}, "at least 1 character"),
         ({"issuers": Missing, "jwks": Missing, "jku": "https://a.org/k"}, "jku and tenants mean nothing"),
+        ({"jwks": {}}, "give a JWK Set, a table with the list keys"),
+        ({"jwks": {"keys": [{**pair().jwk, "d": "canary"}]}}, "it holds a private key or a shared secret"),
+        ({"jwks": {"keys": [{"kty": "oct", "kid": "a", "k": "canary"}]}}, "it holds a private key or a shared secret"),
         ({"jwks": Missing, "jwks_url": "http://a.org/k"}, "over https only"),
         ({"jwks": Missing, "jwks_url": "file:///etc/passwd"}, "give an absolute https address"),
         ({"jwks": Missing, "jwks_url": "https://me:pw@a.org/k"}, "leave user name and password out"),
@@ -120,3 +125,20 @@ def test_without_keys_the_service_says_at_its_start_who_may_call(
     assert lines[0].startswith("Serving http://127.0.0.1:8000/cds-services")
     warning = "No client with keys is configured: anybody on this machine may call, and nobody else."
     assert (warning in lines) is said
+
+
+def test_keys_can_stand_in_the_toml_file_itself(tmp_path: Path, site: Settings) -> None:
+    jwk = pair().jwk
+    members = ", ".join(f'{name} = "{value}"' for name, value in jwk.items())
+    file = tmp_path / "site.toml"
+    file.write_text(f"[[clients]]\nid = 'ehr'\nissuers = ['https://a.org']\njwks = {{ keys = [{{ {members} }}] }}\n")
+    settings = load_settings({"config": str(file), "data_dir": str(site.data_dir)}, {})
+    assert build_authenticator(settings).keys["ehr"].find(jwk["kid"], "ES384")
+
+
+def test_a_private_key_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text("[[clients]]\nid = 'ehr'\nissuers = ['https://a.org']\njwks = { keys = [{ d = 'canary' }] }\n")
+    with pytest.raises(SettingsError, match="give the public keys only") as caught:
+        load_settings({"config": str(file)}, {})
+    assert "canary" not in caught.value.message
