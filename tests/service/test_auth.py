@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from jwt import PyJWK
 from werkzeug.test import TestResponse
 
 from service.auth import audiences_of, base_addresses, build_authenticator
-from service.client_jwt import Reason
+from service.client_jwt import Reason, Token, read_token, signed_by
 from service.errors import KeysUnavailable, ReplayStoreUnavailable, SettingsError, Unauthorized
 from service.settings import ANYONE, Settings
 from tests.fakes import SELECT, SIGN, Shell
@@ -443,3 +444,35 @@ def test_the_store_is_not_asked_about_a_token_that_is_refused_anyway(site: Setti
         trust.authenticate([f"Bearer {token(exp=seconds(-100), iat=seconds(-200))}"], None, service, now)
     with pytest.raises(ReplayStoreUnavailable):
         trust.authenticate([f"Bearer {token()}"], None, service, now)
+
+
+@pytest.mark.parametrize("shown", [["Bearer x.y.z", "Bearer x.y.z"], ["Basic x", f"Bearer {token()}"]])
+def test_two_headers_are_refused_where_a_server_does_not_join_them(shown: list[str]) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        read_token(shown)
+    assert caught.value.reason == Reason.HEADER_MALFORMED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": OTHER},
+        {"header": {"kid": "x"}},
+        {"header": {"alg": "RS384"}},
+        {"header": {"alg": "x"}},
+        {"jti": Missing},
+    ],
+    ids=str,
+)
+def test_a_refusal_before_the_signature_costs_a_signature_check_too(
+    secured: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    checked: list[str] = []
+
+    def counted(sent: Token, key: PyJWK) -> bool:
+        checked.append(key.algorithm_name)
+        return signed_by(sent, key)
+
+    monkeypatch.setattr("service.auth.signed_by", counted)
+    assert post(secured(), bearer(token(**change))).status_code == 401
+    assert checked == ["RS384" if change.get("header", {}).get("alg") == "RS384" else "ES384"]
