@@ -446,7 +446,7 @@ def test_the_store_is_not_asked_about_a_token_that_is_refused_anyway(site: Setti
         trust.authenticate([f"Bearer {token()}"], None, service, now)
 
 
-@pytest.mark.parametrize("shown", [["Bearer x.y.z", "Bearer x.y.z"], ["Basic x", f"Bearer {token()}"]])
+@pytest.mark.parametrize("shown", [["Bearer x.y.z", "Bearer x.y.z"], ["Basic x", "Bearer x.y.z"]])
 def test_two_headers_are_refused_where_a_server_does_not_join_them(shown: list[str]) -> None:
     with pytest.raises(Unauthorized) as caught:
         read_token(shown)
