@@ -14,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from cards import KnowledgeError
 from service import telemetry
 from service.answer import Engine, answer, build_engine
+from service.auth import Authenticator, build_authenticator
 from service.cases import read_case
 from service.cors import cors_headers
 from service.discovery import SERVICES
@@ -23,6 +24,7 @@ from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
     ServiceError,
+    Unauthorized,
     UnknownService,
     operation_outcome,
 )
@@ -33,6 +35,7 @@ from service.settings import Settings, check_options, check_rules, load_settings
 from service.telemetry import Counts
 
 EXTENSION = "upa_cds"
+TRUST = "upa_cds_trust"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
 PREFLIGHTS = {
@@ -61,9 +64,10 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     counts, engine = Counts(), _engine(settings, ready=ready)
-    app.extensions[EXTENSION] = engine
-    app.register_blueprint(hooks_blueprint(settings, engine, clock, counts))
-    app.register_blueprint(health_blueprint(settings, engine, counts))
+    trust = build_authenticator(settings)
+    app.extensions |= {EXTENSION: engine, TRUST: trust}
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
@@ -80,7 +84,9 @@ def application_factory() -> Flask:
 
 
 def warm(app: Flask) -> None:
-    """Answer one packaged case in this process, so that the first caller does not wait for the models to load."""
+    """Answer one packaged case in this process, so that the first caller does not wait for models or clients' keys."""
+    trust: Authenticator = app.extensions[TRUST]
+    trust.warm()
     engine: Engine | None = app.extensions[EXTENSION]
     if engine is not None:
         case = read_case(WARMING_CASE)
@@ -162,10 +168,20 @@ def _failed(error: Exception) -> Response:
     named = _named(error)
     if isinstance(named, InternalError):
         g.said = {**g.get("said", {}), "outcome": "failed", **telemetry.failure(error)}
+    if isinstance(named, Unauthorized):
+        return _refused(named)
     body = msgspec.json.encode(operation_outcome(named))
     response = Response(body, status=named.status, mimetype="application/json")
     if isinstance(error, HTTPException):
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
+    return response
+
+
+def _refused(error: Unauthorized) -> Response:
+    """Give the one bare answer that any fault of a caller gets; the log gets the reason."""
+    g.said = {**g.get("said", {}), "refusal": str(error.reason), "client": error.client}
+    response = Response(status=error.status, headers={"WWW-Authenticate": "Bearer"})
+    del response.headers["Content-Type"]
     return response
 
 

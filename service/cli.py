@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from service import __version__
+from service.client_commands import client, token
 from service.errors import ServiceError
 
 KNOWLEDGE_PROBLEMS = 1
@@ -28,6 +29,8 @@ _FLAGS = (
     click.option(
         "--data-dir", metavar="DIR", help="Data folder.  [default: $XDG_STATE_HOME/upa-cds or ~/.local/state/upa-cds]"
     ),
+    click.option("--tls-cert", metavar="FILE", help="Certificate chain (PEM), to serve https; needs --tls-key."),
+    click.option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM, PKCS#8)."),
     click.option("--config", metavar="FILE", help="TOML file with settings."),
 )
 
@@ -58,6 +61,10 @@ def cli() -> None:
 
     Settings: flag over environment (UPA_CDS_*) over TOML file; see "upa-cds settings".
     """
+
+
+cli.add_command(client)
+cli.add_command(token)
 
 
 def _settings_flags(command: Command) -> Command:

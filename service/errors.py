@@ -31,6 +31,22 @@ class InvalidRequest(ServiceError):
     exit_code = 65
 
 
+class Unauthorized(ServiceError):
+    """Nobody who may call, as far as the call shows. The answer is the same bytes whatever is wrong.
+
+    `reason` is a fixed word for the log, `client` the id of the configured client that the token claims to be.
+    """
+
+    status = 401
+    code = "login"
+    exit_code = 77
+
+    def __init__(self, reason: str, client: str | None = None) -> None:
+        super().__init__("The call is not authenticated.")
+        self.reason = reason
+        self.client = client
+
+
 class UnknownService(ServiceError):
     """No service, or no page, has this address."""
 
@@ -77,6 +93,24 @@ class NotReady(ServiceError):
     status = 503
     code = "transient"
     exit_code = 75
+
+
+class ReplayStoreUnavailable(ServiceError):
+    """Whether a token was used before cannot be told, so the call is not served."""
+
+    status = 503
+    code = "transient"
+    exit_code = 75
+
+
+class KeysUnavailable(ServiceError):
+    """The public keys of a client cannot be obtained; `reason` is of a fixed vocabulary."""
+
+    exit_code = 75
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The JWK Set cannot be used: {reason}.")
+        self.reason = reason
 
 
 class SettingsError(ServiceError):

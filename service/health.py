@@ -7,12 +7,16 @@ from flask import Blueprint, Response
 
 from service import __version__
 from service.answer import Engine
+from service.auth import Authenticator
+from service.errors import ReplayStoreUnavailable
 from service.settings import Settings
 from service.telemetry import Counts
 
+NOT_READY = "not ready"
 
-def health_blueprint(settings: Settings, engine: Engine | None, counts: Counts) -> Blueprint:
-    """Make /livez (always 200) and /readyz (200 with what is served, or 503 without knowledge)."""
+
+def health_blueprint(settings: Settings, engine: Engine | None, trust: Authenticator, counts: Counts) -> Blueprint:
+    """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
     pages = Blueprint("health", __name__)
 
     @pages.get("/livez")
@@ -22,15 +26,27 @@ def health_blueprint(settings: Settings, engine: Engine | None, counts: Counts) 
     @pages.get("/readyz")
     def readyz() -> Response:
         if engine is None:
-            return _json({"status": "not ready", "version": __version__, "knowledge": "could not be loaded"}, 503)
-        return _json(_served(settings, engine) | {"deviations": counts.seen()}, 200)
+            return _json({"status": NOT_READY, "version": __version__, "knowledge": "could not be loaded"}, 503)
+        trusted = _trusted(trust)
+        served = _served(settings, engine) | trusted | {"deviations": counts.seen()}
+        return _json(served, 503 if trusted["status"] == NOT_READY else 200)
 
     return pages
 
 
+def _trusted(trust: Authenticator) -> dict[str, Any]:
+    """Say how many clients have keys, and whether the store that decides on their calls can be used."""
+    said = {"clientsWithKeys": len(trust.clients)}
+    try:
+        if trust.clients:
+            trust.store.check()
+    except ReplayStoreUnavailable:
+        return said | {"status": NOT_READY, "replayStore": "cannot be used"}
+    return said | {"status": "ready"}
+
+
 def _served(settings: Settings, engine: Engine) -> dict[str, Any]:
     return {
-        "status": "ready",
         "version": __version__,
         "knowledge": {"version": engine.catalogue.version, "sha256": engine.catalogue.sha256},
         "jurisdiction": settings.jurisdiction,

@@ -1,15 +1,16 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 
 import msgspec
 from flask import Blueprint, Response, g, request
 
 from service.answer import Engine, answer
+from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
-from service.settings import Settings
+from service.settings import ANYONE, Client, Settings
 from service.telemetry import Counts
 
 Clock = Callable[[], datetime]
@@ -18,7 +19,9 @@ MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "applicati
 CHUNK = 64 * 1024
 
 
-def hooks_blueprint(settings: Settings, engine: Engine | None, clock: Clock, counts: Counts) -> Blueprint:
+def hooks_blueprint(
+    settings: Settings, engine: Engine | None, trust: Authenticator, clock: Clock, counts: Counts
+) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
     pages = Blueprint("hooks", __name__)
 
@@ -33,12 +36,13 @@ def hooks_blueprint(settings: Settings, engine: Engine | None, clock: Clock, cou
     @pages.post("/cds-services//<service_id>", provide_automatic_options=False)
     @pages.post("/cds-services/<service_id>", provide_automatic_options=False)
     def call(service_id: str) -> Response:
+        service, now = _service(service_id), clock()
+        client = caller(trust, service, now)
         body = _read(settings.max_body_bytes)
-        service = _service(service_id)
         deviations = _media_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        given = answer(body, service, engine=engine, on=_today(clock, settings))
+        given = answer(body, service, engine=engine, on=now.astimezone(settings.zone).date(), client=client)
         deviations += given.deviations
         counts.add(deviations)
         g.said = {
@@ -52,6 +56,15 @@ def hooks_blueprint(settings: Settings, engine: Engine | None, clock: Clock, cou
         return Response(given.body, mimetype="application/json")
 
     return pages
+
+
+def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
+    """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
+    shown = request.headers.getlist("Authorization")
+    client = trust.authenticate(shown, request.remote_addr, service.id, now, feedback=feedback)
+    if client is not ANYONE:
+        g.said = {**g.get("said", {}), "client": client.id}
+    return client
 
 
 def _read(limit: int) -> bytes:
@@ -81,7 +94,3 @@ def _media_deviations() -> tuple[str, ...]:
     if request.mimetype_params.get("charset", "utf-8").strip().lower() not in ("utf-8", "utf8"):
         raise UnsupportedMedia("The request body is not in UTF-8. Encode it in UTF-8 and set the charset so.")
     return () if request.mimetype else ("content-type-missing",)
-
-
-def _today(clock: Clock, settings: Settings) -> date:
-    return clock().astimezone(settings.zone).date()

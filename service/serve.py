@@ -4,16 +4,18 @@ import errno
 import socket
 from collections.abc import Callable
 from functools import cache, partial
+from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 
 from service.errors import SettingsError
 from service.settings import Settings
 from service.telemetry import logging_config
+from service.tls import refuse_unusable_tls
 
 # A stalled client holds one thread and nothing else; past the backpressure, connections wait in the backlog.
 THREADS = 64
@@ -29,10 +31,15 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     refuse_open_door(settings)
     refuse_taken_port(settings)
     prepare_data_dir(settings.data_dir)
+    refuse_unusable_tls(settings)
+    # What the start has to say about clients' keys is a log line like any other.
+    dictConfig(logging_config(settings.log_level))
     text = settings.model_dump_json()
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
     application(text)
-    announce(f"Serving {base_url(settings)}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
+    announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
+    if not any(client.has_keys for client in settings.clients):
+        announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
     _server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
 
 
@@ -46,18 +53,25 @@ def application(settings: str) -> Callable[..., Any]:
     return app
 
 
-def base_url(settings: Settings) -> str:
-    """Write the address that the service listens on."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
-
-
 def refuse_open_door(settings: Settings) -> None:
-    """Refuse to listen beyond this machine while nobody is named who may call."""
-    if not settings.loopback and not settings.clients:
+    """Refuse to listen beyond this machine unless every caller must prove who it is, for an address that we know."""
+    if settings.loopback:
+        return
+    where = f"host {settings.host}: this address is reachable from other machines, and"
+    open_ids = ", ".join(client.id for client in settings.clients if not client.has_keys)
+    if not settings.clients:
         raise SettingsError(
-            f"host {settings.host}: this address is reachable from other machines, and no client is configured. "
-            "Add a [[clients]] table to the TOML file, or listen on 127.0.0.1."
+            f"{where} no client is configured. "
+            'Add one with "upa-cds client add" to the TOML file, or listen on 127.0.0.1.'
+        )
+    if open_ids:
+        raise SettingsError(
+            f"{where} there are no keys for: {open_ids}. "
+            "Give each [[clients]] table its issuers and one of jwks_url, jwks_file, jwks, or listen on 127.0.0.1."
+        )
+    if settings.public_base_url is None:
+        raise SettingsError(
+            f"{where} public_base_url is not set. Set it to the address that clients call; their tokens name it."
         )
 
 
@@ -107,4 +121,7 @@ def _server(settings: Settings) -> Any:
         log_level=LogLevels.error,
         log_dictconfig=logging_config(settings.log_level),
         log_access=False,
+        ssl_cert=settings.tls_cert,
+        ssl_key=settings.tls_key,
+        ssl_protocol_min=SSLProtocols.tls12,
     )

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from service.errors import SettingsError
+from service.trust import Trust, is_loopback, told_apart
 
 PREFIX = "UPA_CDS_"
 CONFIG = "config"
@@ -71,7 +72,11 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
 
-class Client(BaseModel):
+# For the table of settings: a path to a file and not to a folder.
+FILE = "file"
+
+
+class Client(Trust):
     """An EHR or page that may call.
 
     `origins` are the web pages that a browser may call from. A `silent` client gets no cards: its calls are evaluated
@@ -85,7 +90,14 @@ class Client(BaseModel):
     silent: bool = False
 
 
-# Who calls where no client is configured: then the service answers on loopback only.
+def _told_apart(clients: tuple[Client, ...]) -> tuple[Client, ...]:
+    if len({client.id for client in clients}) < len(clients):
+        raise ValueError("two clients have the same id: give each its own")
+    told_apart(clients)
+    return clients
+
+
+# Who calls where no client with keys is configured: then the service answers on loopback only.
 ANYONE = Client(id="anyone")
 
 
@@ -99,7 +111,7 @@ class Settings(BaseModel):
 
     host: Annotated[str, AfterValidator(_address)] = Field(
         default="127.0.0.1",
-        description="Address to listen on. Anything but loopback needs at least one client.",
+        description="Address to listen on. Anything but loopback needs clients with keys.",
     )
     port: int = Field(default=8000, ge=1, le=65535, description="TCP port to listen on.")
     workers: int = Field(default=2, ge=1, le=64, description="Worker processes.")
@@ -128,7 +140,9 @@ class Settings(BaseModel):
         default="none", description="Version of CDS Hooks that discovery names, an attribute of CDS Hooks 3.0."
     )
     public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
-        default=None, description="Address under which clinicians reach this service; links appear only with it."
+        default=None,
+        description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
+        "and links appear only with it.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
@@ -145,14 +159,30 @@ class Settings(BaseModel):
         description="Ingredients that the options card may offer, in this order; `[]` switches the card off, "
         "without the setting the knowledge decides.",
     )
-    clients: tuple[Client, ...] = Field(
-        default=(), description="Who may call: one [[clients]] table each, with id and origins."
+    tls_cert: Annotated[Path, FILE] | None = Field(
+        default=None, description="Certificate chain (PEM) to serve https with; needs tls_key."
+    )
+    tls_key: Annotated[Path, FILE] | None = Field(
+        default=None, description="Private key of the certificate (PEM, PKCS#8, no password, not open to everybody)."
+    )
+    clients: Annotated[tuple[Client, ...], AfterValidator(_told_apart)] = Field(
+        default=(), description="Who may call: one [[clients]] table each, see Trust."
     )
 
     @property
     def loopback(self) -> bool:
         """Tell whether only programs on this machine can reach the service."""
-        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        return is_loopback(self.host)
+
+    @property
+    def address(self) -> str:
+        """Write the address that the service listens on."""
+        return self.address_of(self.host)
+
+    def address_of(self, host: str) -> str:
+        """Write the address of this service under another name of the machine."""
+        scheme = "https" if self.tls_cert else "http"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     @property
     def announced_version(self) -> str | None:
@@ -311,5 +341,8 @@ def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{place}: no such key.{nearest_hint(rest[-1] if rest else name, Client.model_fields)}"
     message = detail["msg"].removeprefix("Value error, ")
-    value = "" if name == "public_base_url" else f" {detail['input']!r}"
+    # A table says too much, and an address may hold a password.
+    given_value = detail["input"]
+    quiet = name == "public_base_url" or not isinstance(given_value, str | int | float) or "@" in str(given_value)
+    value = "" if quiet else f" {given_value!r}"
     return f"{place}: the value{value} is not accepted: {message[:1].lower()}{message[1:]}."

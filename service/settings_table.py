@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from service.settings import CONFIG, FILE_ONLY, Settings, variable_name
+from service.settings import CONFIG, FILE, FILE_ONLY, Settings, variable_name
 
 DEFAULT_DATA_DIR = "`$XDG_STATE_HOME/upa-cds`, else `~/.local/state/upa-cds`"
 
@@ -44,6 +44,8 @@ def _row(name: str, field: FieldInfo) -> str:
 def _kind(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if any(FILE in getattr(part, "__metadata__", ()) for part in get_args(annotation)):
+        return FILE
     kinds = {str: "text", int: "whole number", Path: "folder", tuple: "list", Mapping: "table"}
     for part in (annotation, get_origin(annotation), *get_args(annotation)):
         for kind, said in kinds.items():

@@ -20,6 +20,8 @@ FIELDS = (
     "request_id",
     "service",
     "hook",
+    "client",
+    "refusal",
     "method",
     "status",
     "outcome",

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from service.answer import Answer, Trace
 from service.app import create_app
 from service.discovery import Service
-from service.settings import Settings
+from service.settings import ANYONE, Client, Settings
 
 SELECT = "/cds-services/upadacitinib-combination-select"
 SIGN = "/cds-services/upadacitinib-combination-sign"
@@ -43,6 +43,7 @@ class Shell:
     now: datetime = datetime(2026, 3, 16, 12, tzinfo=UTC)
     asked: list[tuple[bytes, Service, date]] = field(default_factory=list)
     clock_calls: int = 0
+    callers: list[Client] = field(default_factory=list)
     fails: Exception | None = None
     gives: Answer = field(default_factory=lambda: Answer(body=b'{"cards":[]}', outcome="complete", trace=NO_TRACE))
 
@@ -50,7 +51,8 @@ class Shell:
         self.clock_calls += 1
         return self.now
 
-    def answer(self, body: bytes, service: Service, *, engine: Any, on: date) -> Answer:
+    def answer(self, body: bytes, service: Service, *, engine: Any, on: date, client: Client = ANYONE) -> Answer:
+        self.callers.append(client)
         self.asked.append((body, service, on))
         if self.fails:
             raise self.fails

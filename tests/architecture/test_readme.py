@@ -3,8 +3,10 @@
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from service.cases import read_case
@@ -36,11 +38,25 @@ def test_the_settings_table_is_that_of_the_code() -> None:
 def test_the_command_list_is_that_of_the_command_line() -> None:
     told = {
         match[1]: match[2]
-        for match in re.finditer(r"^\| `upa-cds (\w+)` \| (.*) \|$", _between("commands"), flags=re.MULTILINE)
+        for match in re.finditer(r"^\| `upa-cds ([\w ]+)` \| (.*) \|$", _between("commands"), flags=re.MULTILINE)
     }
-    assert told == {
-        name: (command.help or "").split("\n\n")[0].replace("\n", " ") for name, command in cli.commands.items()
-    }
+    assert told == {name: (command.help or "").split("\n\n")[0].replace("\n", " ") for name, command in _commands(cli)}
+
+
+def _commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield before + name, command
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ")
+
+
+def test_every_key_of_a_client_and_every_reason_to_refuse_is_explained() -> None:
+    from service.client_jwt import Reason
+    from service.settings import Client
+
+    explained = README[README.index("## Trust") :].split("\n## ")[0]
+    assert all(f"`{name}`" in explained.split("**What is checked**")[0] for name in Client.model_fields)
+    assert set(re.findall(r"`([a-z-]+)`", _between("refusals"))) == set(Reason)
 
 
 @pytest.mark.parametrize("container", ["cards", "service"])

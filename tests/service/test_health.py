@@ -33,6 +33,7 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
     assert response.status_code == 200
     assert response.get_json() == {
         "status": "ready",
+        "clientsWithKeys": 0,
         "version": __version__,
         "knowledge": {"version": "1.0.0", "sha256": "ab" * 32},
         "jurisdiction": "us",

@@ -18,7 +18,7 @@ import pytest
 from service.cases import read_case
 from service.demo import CASE
 from service.errors import SettingsError
-from service.serve import base_url, prepare_data_dir, refuse_open_door, refuse_taken_port
+from service.serve import prepare_data_dir, refuse_taken_port
 from service.settings import Settings
 from tests.fakes import SELECT
 
@@ -233,12 +233,6 @@ def test_a_free_port_is_not_refused() -> None:
     refuse_taken_port(Settings(port=free_port()))
 
 
-def test_other_machines_may_call_once_a_client_is_named() -> None:
-    refuse_open_door(Settings.model_validate({"host": "0.0.0.0", "clients": [{"id": "ehr"}]}))
-    with pytest.raises(SettingsError, match="no client is configured"):
-        refuse_open_door(Settings(host="0.0.0.0"))
-
-
 def test_the_data_folder_is_made_for_its_user_only(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     prepare_data_dir(folder)
@@ -253,4 +247,4 @@ def test_a_data_folder_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Pa
 
 
 def test_an_ipv6_address_is_written_in_brackets() -> None:
-    assert base_url(Settings(host="::1")) == "http://[::1]:8000"
+    assert Settings(host="::1").address == "http://[::1]:8000"
