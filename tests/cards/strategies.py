@@ -289,4 +289,4 @@ def policy(draw: st.DrawFn) -> Policy:
     disabled = frozenset({draw(rules)} if rarely(draw, 3) else ())
     ceilings = {draw(rules): draw(one_of(*INDICATORS)) for _ in range(draw(one_of(1, 0, 2)))}
     options = draw(one_of(None, (), ("infliximab", "risankizumab")))
-    return Policy(disabled, tuple(ceilings.items()), options)
+    return Policy(disabled, tuple(ceilings.items()), options=options)
