@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
-from cards.catalogue import AGE_65, Catalogue, Category, Label, Rule, Topic
+from cards.catalogue import AGE_65, CERTAINTIES, Catalogue, Category, Label, Rule, Topic
 from cards.course import INDUCTION_DAYS
 from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
+from cards.evidence import evidence_lines
 from cards.exposure import Basis, Contribution, Exposure
 from cards.history import History
 from cards.history_text import history_paragraph
@@ -32,20 +34,29 @@ INCOMPLETE = "incomplete"
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes."""
+    """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes.
+
+    Items of a list stand together, without an empty line between them.
+    """
 
     text: str
     drop: int = 0
+    item: bool = False
 
 
 def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
     """Return the paragraphs as one text of at most `longest` characters, leaving out the least important."""
     kept = [item for item in paragraphs if item.text]
-    while len(text := "\n\n".join(item.text for item in kept)) > longest and any(item.drop for item in kept):
+    while len(text := _joined(kept)) > longest and any(item.drop for item in kept):
         least = max(item.drop for item in kept)
         last = max(index for index, item in enumerate(kept) if item.drop == least)
         kept.pop(last)
     return text if len(text) <= longest else _shortened(text, kept[-1].text, longest)
+
+
+def _joined(kept: Sequence[Paragraph]) -> str:
+    gaps = ("\n" if before.item and after.item else "\n\n" for before, after in pairwise(kept))
+    return "".join(part for item, gap in zip(kept, (*gaps, ""), strict=False) for part in (item.text, gap))
 
 
 def _shortened(text: str, footer: str, longest: int) -> str:
@@ -174,6 +185,7 @@ class _Builder:
         yield Paragraph(self._indication())
         yield from self._history()
         yield from self._remarks()
+        yield from self._evidence()
         yield from self._partner_labels()
         if self.finding.loud:
             yield Paragraph(self.lines["pitfalls"], drop=2)
@@ -263,8 +275,6 @@ class _Builder:
         sentence = self.label.sentence(pairs[0].indication)
         why = self.lines["why"].format(
             sentence=sentence.text,
-            label=self.label.name,
-            section=self.label.section,
             revision=self.label.revision,
             secondary=self.lines["secondary"] if sentence.verification != "primary" else "",
         )
@@ -317,6 +327,20 @@ class _Builder:
             name = self.catalogue.ingredients[partner].name
             key = "partner-label" if known else "partner-label-none"
             yield Paragraph(self.lines[key].format(partner=name, text=known.text if known else ""), drop=2)
+
+    def _evidence(self) -> Iterator[Paragraph]:
+        """What is known of the combination; of its lines the least important goes before anything else."""
+        partners = {pair.partner.ingredient for pair in self._like_lead()}
+        found = evidence_lines(self.rule, partners, self.catalogue) if self.finding.loud else ()
+        if not found:
+            return
+        yield Paragraph(self.lines["evidence"], drop=2)
+        first = min(line.place for line in found)
+        for line in found:
+            rated = line.certainty != CERTAINTIES[-1]
+            certainty = self.lines["certainty"].format(certainty=line.certainty) if rated else ""
+            text = self.lines["evidence-item"].format(line=line.text, certainty=certainty)
+            yield Paragraph(text, drop=3 if line.place == first else 4 + line.place, item=True)
 
     def _doubts(self) -> Iterator[Paragraph]:
         facts = {item.fact.ref: (each, item.fact) for each in self.finding.exposures for item in each.contributions}

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cards.model import Code, Gap, Outcome, System
+from cards.wilson import Interval, wilson
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -330,7 +331,8 @@ class Rule(Strict):
     In a jurisdiction without clauses the rule does not exist: nobody has read there what the label says.
 
     `only_if` holds partners that fire only where the deciding indication is the given one. `quiet` holds partners
-    that are `info` unless one of the given indications decides or none is known.
+    that are `info` unless one of the given indications decides or none is known. `evidence` is in the order of
+    importance: where a card has no room for all lines, those from its end go first.
     """
 
     title: Text
@@ -375,28 +377,42 @@ class OverrideReasonsFile(Strict):
 
 
 class Proportion(Strict):
-    """A count and its denominator."""
+    """A count and its denominator; `inferred` says that the count was worked out from a percentage."""
 
     what: Text
     events: Annotated[int, Field(ge=0)]
     of: Annotated[int, Field(gt=0)]
+    inferred: bool = False
+
+    @property
+    def interval(self) -> Interval:
+        """Return the Wilson 95% interval."""
+        return wilson(self.events, self.of)
+
+
+Certainty = Literal["high", "moderate", "low", "very low", "not rated"]
+CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
 
 
 class EvidenceEntry(Strict):
-    """One source of evidence with what it says and how far that was checked."""
+    """One source of evidence with what it says and how far that was checked.
+
+    `line` is what a card prints of it; with `partners` only where one of these ingredients is in the pair.
+    """
 
     citation: Text
-    doi: Text | None = None
-    pmid: Text | None = None
-    url: Text | None = None
+    doi: Annotated[str, StringConstraints(pattern=r"^10\.[0-9]{4,9}/[^\s]+$")] | None = None
+    pmid: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}$")] | None = None
+    url: Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$")] | None = None
     population: Text | None = None
     n: int | None = None
     design: Text | None = None
     figures: tuple[Proportion, ...] = ()
     finding: Text
-    certainty: Literal["high", "moderate", "low", "very low", "not rated"]
+    certainty: Certainty
     verification: Verification
     line: Text | None = None
+    partners: tuple[Slug, ...] = ()
     note: Text | None = None
     approval: Approval = Approval()
 

@@ -18,6 +18,7 @@ from cards.catalogue import (
     codes_of,
 )
 from cards.model import Code, Outcome, System
+from cards.printable import evidence_problems
 from cards.sentences import PARTS
 from cards.text import words
 
@@ -51,6 +52,7 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
     yield from _options(catalogue)
     yield from _monitoring(catalogue)
     yield from _forbidden(catalogue)
+    yield from evidence_problems(catalogue)
     for key, statement in catalogue.statements.items():
         where = f"evidence.yaml: statements.{key}.evidence"
         yield from _unknown(where, statement.evidence, catalogue.evidence, "entry of evidence.yaml")
@@ -311,6 +313,7 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
         texts: Mapping[str, str] = getattr(catalogue.wording, part)
         yield from ((f"wording.yaml: {part}.{key}", text) for key, text in texts.items())
     yield from (("wording.yaml: partner_labels", label.text) for label in catalogue.wording.partner_labels)
+    yield from ((f"evidence.yaml: evidence.{key}.line", item.line or "") for key, item in catalogue.evidence.items())
     for name, jurisdiction in catalogue.jurisdictions.items():
         for key, label in jurisdiction.labels.items():
             where = f"rules.yaml: jurisdictions.{name}.labels.{key}"

@@ -5,13 +5,13 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
 
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
-from cards.model import Card, Gap, Hook, Indicator, PatientRecord, Recognised, Suggestion
+from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
 from service import wire
 from service.discovery import Service
 from service.errors import DataUnavailable, InvalidRequest
@@ -20,6 +20,7 @@ from service.prefetch import Prefetched, collect
 from service.settings import ANYONE, Client, Settings
 from service.wire import HookRequest
 
+EVIDENCE_LINK = "All evidence behind this card, with its verification state"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
 
 
@@ -30,6 +31,7 @@ class Options:
     jurisdiction: str = "us"
     policy: Policy = field(default_factory=Policy)
     card_when_unobtainable: bool = False
+    public_base_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def build_engine(settings: Settings) -> Engine:
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
     silent = frozenset(settings.silent_rules)
     policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options)
-    options = Options(settings.jurisdiction, policy, settings.unobtainable == "card")
+    options = Options(settings.jurisdiction, policy, settings.unobtainable == "card", settings.public_base_url)
     return Engine(catalogue, Recogniser(catalogue), options)
 
 
@@ -200,7 +202,7 @@ def _assessed(
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
     return Answer(
-        body=_written(shown, body, request, service),
+        body=_written(_linked(shown, engine), body, request, service),
         outcome="complete" if assessment.complete else "incomplete",
         trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
@@ -215,6 +217,19 @@ def _assessed(
 def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
     sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
     return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
+
+
+def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
+    """Return the cards with what the site's public address adds: a warning of a rule leads to its evidence."""
+    base, rules = engine.options.public_base_url, engine.catalogue.rules
+    if base is None:
+        return cards
+    return tuple(
+        replace(card, links=(*card.links, Link(EVIDENCE_LINK, f"{base}/evidence/{card.key}")))
+        if card.key in rules and card.indicator in LOUD
+        else card
+        for card in cards
+    )
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:

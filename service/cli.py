@@ -151,6 +151,33 @@ def validate(folder: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("rule", metavar="[RULE]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the registry as JSON.")
+@click.option("--unverified", is_flag=True, help="Only what was not seen in a primary source or could not be verified.")
+@click.option("--config", metavar="FILE", help="TOML file with settings.")
+def evidence(*, rule: str | None, as_json: bool, unverified: bool, config: str | None) -> None:
+    """List the evidence behind the cards: figures, certainty, verification, approval, and what is unverified.
+
+    RULE limits it to the entries of one rule and the statements that rest on them.
+    """
+    import json
+
+    from rich.console import Console
+
+    from cards import load_catalogue
+    from service.registry import registry
+    from service.registry_text import show
+    from service.settings import load_settings
+
+    site = load_settings({"config": config})
+    said = registry(load_catalogue(site.knowledge), _day(None, site), rule=rule, unverified=unverified)
+    if as_json:
+        click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        return
+    show(said, Console(soft_wrap=not sys.stdout.isatty(), highlight=False))
+
+
+@cli.command()
 @_settings_flags
 def settings(**flags: str | None) -> None:
     """Show the effective settings and where each comes from; secrets are masked."""

@@ -26,7 +26,7 @@ from service.settings import Settings
 ROWS = frozenset(range(57, 92))
 NOT_APPLICABLE = {
     75: "A suggestion of 3.0 (trial use): the override reasons have a code system of their own, as row 91 allows.",
-    89: "No card has links (pinned by row 76), so there is nothing to launch.",
+    89: "No link asks to be launched by itself (pinned by row 87).",
 }
 
 BESIDE = {"UPADACITINIBOPTIONS", "UPADACITINIBMONITORING"}
@@ -307,8 +307,10 @@ def test_row_74_each_override_reason_has_a_display() -> None:
     assert all(_is_text(reason["display"]) for reason in _override_reasons())
 
 
-def test_row_76_no_card_has_links_yet() -> None:
-    assert all("links" not in card for card in _cards())
+def test_row_76_a_card_has_links_only_where_a_public_address_is_configured() -> None:
+    linking = [given for given in _successes() if any("links" in card for card in given.body["cards"])]
+    assert linking
+    assert all("public_base_url" in given.case.settings for given in linking)
 
 
 def test_row_77_each_suggestion_has_a_label() -> None:
@@ -415,14 +417,14 @@ def test_row_87_each_link_has_a_label_a_url_and_a_known_type() -> None:
     complete = {"label": "RINVOQ label", "url": "https://example.org/label", "type": "absolute"}
     assert _link_is_complete(complete)
     assert not any(_link_is_complete({k: v for k, v in complete.items() if k != key}) for key in complete)
-    # No card has links yet, as row 76 pins; from the first one on this binds.
+    assert _links()
     assert all(_link_is_complete(link) for link in _links())
+    assert not any("autolaunchable" in link for link in _links())
 
 
 def test_row_88_only_a_smart_link_has_an_app_context() -> None:
     assert _link_context_is_allowed({"type": "smart", "appContext": "x"})
     assert not _link_context_is_allowed({"type": "absolute", "appContext": "x"})
-    # No card has links yet, as row 76 pins; from the first one on this binds.
     assert all(_link_context_is_allowed(link) for link in _links())
 
 
@@ -448,7 +450,6 @@ def test_invariant_cds_resp_2_a_delete_has_a_resource_id() -> None:
 
 
 def test_invariant_cds_resp_3_app_context_is_for_smart_links_only() -> None:
-    # No card has links yet, as row 76 pins.
     assert all(_link_context_is_allowed(link) for link in _links())
 
 

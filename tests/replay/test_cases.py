@@ -1,6 +1,7 @@
 """The recorded cases are the specification: every response is compared whole, byte for byte."""
 
 import json
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from service.cases import Case, case_names, read_case
 from service.replay import in_process
 
+TOLD = {"says", "omits", "links"}
 EXPECTED = ("indicator", "summary", "deletes")
 BESIDE = {"UPADACITINIBOPTIONS": "options", "UPADACITINIBMONITORING": "monitoring"}
 
@@ -55,12 +57,13 @@ def test_a_recorded_answer_is_what_the_author_of_the_case_expected(name: str) ->
         }
 
 
-@pytest.mark.parametrize("name", case_names())
-def test_a_recorded_card_says_what_its_author_wanted_said_and_leaves_out_the_rest(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in case_names() if TOLD & {*chain(*read_case(name).expect)}])
+def test_a_recorded_card_says_what_the_author_of_the_case_wanted_to_read(name: str) -> None:
     case = read_case(name)
     for card, wanted in zip(_cards(case), case.expect, strict=True):
         assert [text for text in wanted.get("says", ()) if text not in card["detail"]] == []
         assert [text for text in wanted.get("omits", ()) if text in card["detail"]] == []
+        assert [link["url"] for link in card.get("links", [])] == list(wanted.get("links", ()))
 
 
 @pytest.mark.parametrize("name", case_names())
