@@ -257,7 +257,7 @@ class TestSafety:
 def test_the_link_of_a_card_leads_to_a_page_that_is_there(client: FlaskClient) -> None:
     from service.cases import read_case
 
-    (card,) = read_case("order-select__evidence-link-under-the-public-address").expected["cards"]
+    card, *_ = read_case("order-select__evidence-link-under-the-public-address").expected["cards"]
     (link,) = card["links"]
     path = link["url"].removeprefix("https://cds.example.org/upa")
     assert client.get(path).status_code == 200
