@@ -214,11 +214,6 @@ def _assessed(
     )
 
 
-def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
-    sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
-    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
-
-
 def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
     """Return the cards with what the site's public address adds: a warning of a rule leads to its evidence."""
     base, rules = engine.options.public_base_url, engine.catalogue.rules
@@ -230,6 +225,11 @@ def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
         else card
         for card in cards
     )
+
+
+def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
+    sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
+    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:

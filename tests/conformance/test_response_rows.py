@@ -292,10 +292,15 @@ def test_row_71_a_card_with_suggestions_has_a_selection_behavior() -> None:
 
 
 def test_row_72_any_may_be_chosen_of_the_monitoring_orders_and_one_at_most_of_everything_else() -> None:
-    behaviors = {(_topic(card), card["selectionBehavior"]) for card in _cards_with("selectionBehavior")}
-    assert {topic for topic, behavior in behaviors if behavior == "any"} == {"UPADACITINIBMONITORING"}
-    assert {behavior for topic, behavior in behaviors if topic != "UPADACITINIBMONITORING"} == {"at-most-one"}
-    assert {topic for topic, _ in behaviors} >= {"UPADACITINIBBIOLOGIC", "UPADACITINIBJAK", "UPADACITINIBOPTIONS"}
+    assert {(_topic(card), card["selectionBehavior"]) for card in _cards_with("selectionBehavior")} == {
+        ("UPADACITINIBBIOLOGIC", "at-most-one"),
+        ("UPADACITINIBJAK", "at-most-one"),
+        ("UPADACITINIBIMMUNOSUPPRESSANT", "at-most-one"),
+        ("TOFACITINIBBIOLOGIC", "at-most-one"),
+        ("TOFACITINIBIMMUNOSUPPRESSANT", "at-most-one"),
+        ("UPADACITINIBOPTIONS", "at-most-one"),
+        ("UPADACITINIBMONITORING", "any"),
+    }
 
 
 def test_row_73_override_reasons_are_an_array_of_codings() -> None:
