@@ -1,6 +1,6 @@
 """The one question the package answers: which cards does this record need, on this day, at this hook."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cards.build import build, incomplete
@@ -58,14 +58,27 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     cards = tuple(card for card, silent in made if not silent)
     if not made and not complete:
         cards = (_incomplete(catalogue, question, found, gaps),)
-    heard = tuple(item for item in met if not item.silent)
-    options = choice(heard, Situation(record, found, counted, tried, gaps, catalogue, question))
-    if options:
-        cards += (options_card(options, gaps, catalogue, question),)
-    if monitoring := monitoring_card(heard, counted, catalogue, question):
-        cards += (monitoring,)
+    options = choice(met, Situation(record, found, counted, tried, gaps, catalogue, question))
     hidden = tuple(card for card, silent in made if silent)
+    for card, rule in _beside(options, met, counted, gaps, catalogue, question):
+        # A rule that is kept silent takes the cards beside its own with it.
+        cards, hidden = (cards, (*hidden, card)) if rule in question.policy.silent else ((*cards, card), hidden)
     return Assessment(cards, met, found, counted, gaps, complete, tried, hidden, options)
+
+
+def _beside(
+    options: Choice | None,
+    met: tuple[Finding, ...],
+    counted: Problems,
+    gaps: Mapping[Gap, int],
+    catalogue: Catalogue,
+    question: Question,
+) -> Iterator[tuple[Card, str]]:
+    """Yield the cards that stand beside a warning, each with the rule that it belongs to."""
+    if options:
+        yield options_card(options, gaps, catalogue, question), catalogue.options.rule
+    if monitoring := monitoring_card(met, counted, catalogue, question):
+        yield monitoring, catalogue.monitoring.rule
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:
