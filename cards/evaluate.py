@@ -9,6 +9,7 @@ from cards.detect import Finding, Question, findings
 from cards.exposure import Exposures, Ignore, exposures
 from cards.model import Card, Gap, MedicationFact, PatientRecord
 from cards.problems import Problems, problems
+from cards.unidentified import doubtful
 
 _SERIOUS = frozenset(
     {
@@ -52,9 +53,14 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:
-    """Return the gaps of the record; another patient's medicine of a rule's class is one."""
-    gaps = {gap: count for gap, count in record.gaps.items() if count}
+    """Return the gaps of the record: an entry of unknown drug that may count, another patient's medicine of a rule."""
     scope = catalogue.in_scope(question.policy.disabled)
+    unknown = record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0)
+    counts = {
+        **record.gaps,
+        Gap.MEDICATION_UNIDENTIFIED: unknown + doubtful(record.unidentified, scope, catalogue, question.on),
+    }
+    gaps = {gap: count for gap, count in counts.items() if count}
     strangers = {item.ref for item in found.ignored if item.reason is Ignore.OTHER_PATIENT and item.ingredient in scope}
     return {**gaps, Gap.OTHER_PATIENT: len(strangers)} if strangers else gaps
 

@@ -177,6 +177,7 @@ def _assessed(
         birth_date=chart.birth_date,
         encounter=request.encounter,
         gaps=_gaps(prefetched, chart, drafts),
+        unidentified=chart.unidentified,
     )
     options = engine.options
     selections = None if request.selections is None else frozenset(request.selections)
@@ -191,7 +192,7 @@ def _assessed(
         rules=tuple(finding.rule for finding in assessment.findings),
         indicators=tuple(card.indicator.value for card in assessment.cards),
         deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
-        unidentified=record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
+        unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
         assessment=assessment,
     )
 
@@ -201,8 +202,8 @@ def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mappin
     gaps = dict(prefetched.gaps)
     for gap, count in chart.gaps.items():
         gaps[gap] = gaps.get(gap, 0) + count
-    if unresolved := sum(draft.orders for draft in drafts.unresolved):
-        gaps[Gap.MEDICATION_UNIDENTIFIED] = gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0) + unresolved
+    if unknown := sum(draft.orders for draft in drafts.unidentified):
+        gaps[Gap.MEDICATION_UNIDENTIFIED] = gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0) + unknown
     return gaps
 
 

@@ -59,7 +59,9 @@ def mutants(module: str, source: str) -> list[Mutant]:
             line = getattr(node, "lineno", 0)
             name = (place.name, lines[line - 1].strip(), change)
             seen[name] = seen.get(name, 0) + 1
-            found.append(Mutant(module, name[0], line, name[1], change, seen[name], index, place.lines, place.at_import))
+            found.append(
+                Mutant(module, name[0], line, name[1], change, seen[name], index, place.lines, place.at_import)
+            )
     return found
 
 
@@ -91,8 +93,9 @@ def _places(tree: ast.Module) -> dict[ast.AST, _Place]:
                 if isinstance(child, ast.AST) and name != "decorator_list":
                     here = _Place(place.name, _lines(child, place.lines), place.at_import and not inside)
                     places[child] = here
-                    named = isinstance(child, ast.FunctionDef | ast.ClassDef)
-                    enter(child, replace(here, name=f"{here.name}.{child.name}".lstrip(".")) if named else here)
+                    if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                        here = replace(here, name=f"{here.name}.{child.name}".lstrip("."))
+                    enter(child, here)
 
     enter(tree, _Place())
     return places

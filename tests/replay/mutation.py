@@ -18,9 +18,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from itertools import count
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import yaml
@@ -72,12 +71,13 @@ def reached(cases: Sequence[Case], files: Mapping[str, str]) -> Reached:
     """Answer every case once and note the lines of `files` (file name to module) that it runs."""
     lines: dict[tuple[str, int], list[int]] = {}
     for index, case in enumerate(cases):
-        for line in sorted(_run_lines(case, files)):
+        for line in sorted(lines_run(case, files)):
             lines.setdefault(line, []).append(index)
     return lines
 
 
-def _run_lines(case: Case, files: Mapping[str, str]) -> set[tuple[str, int]]:
+def lines_run(case: Case, files: Mapping[str, str]) -> set[tuple[str, int]]:
+    """Answer a case and return the lines that it runs, as (module, line), of `files` (file name to module)."""
     seen: set[tuple[str, int]] = set()
 
     def enter(frame: FrameType, _event: str, _argument: object) -> Any:
@@ -139,7 +139,7 @@ def _functions(member: Any) -> Iterator[FunctionType]:
 
 
 def _take_function(old: FunctionType, new: FunctionType) -> None:
-    if isinstance(new.__code__, CodeType) and old.__code__.co_freevars == new.__code__.co_freevars:
+    if old.__code__.co_freevars == new.__code__.co_freevars:
         old.__code__, old.__kwdefaults__ = new.__code__, new.__kwdefaults__
         if new.__defaults__ is not None and all(isinstance(item, _DATA) for item in new.__defaults__):
             old.__defaults__ = new.__defaults__
@@ -153,13 +153,14 @@ def _holds_own(value: Any, module: str) -> bool:
 
 def _fresh_recognisers() -> None:
     """Let the engines recognise with the changed code: an index is built once, before any case."""
-    known: dict[int, Recogniser] = {}
+    known: dict[int, Engine] = {}
     before = service.replay._engine
 
     def engine(settings: str) -> Engine:
         made = before(settings)
-        recogniser = known.setdefault(id(made), Recogniser(made.catalogue))
-        return replace(made, recogniser=recogniser)
+        if id(made) not in known:
+            known[id(made)] = replace(made, recogniser=Recogniser(made.catalogue))
+        return known[id(made)]
 
     setattr(service.replay, "_engine", engine)  # noqa: B010 - a fork ends with the mutant
 
@@ -179,7 +180,8 @@ def _try(mutant: Mutant, cases: Sequence[Case]) -> int:
         return child
     verdict = _KILLED
     try:
-        signal.alarm(_LONGEST_SECONDS)  # a mutant may never come back: the signal ends it, which counts as noticed
+        # A mutant may never come back: the signal ends it after so much work of its own, which counts as noticed.
+        signal.setitimer(signal.ITIMER_PROF, _LONGEST_SECONDS)
         text, file = source_of(mutant.module)
         take_over(sys.modules[mutant.module], mutated(text, mutant), file)
         if mutant.module in _INDEXED:
@@ -189,7 +191,7 @@ def _try(mutant: Mutant, cases: Sequence[Case]) -> int:
         os._exit(verdict)
 
 
-# ------------------------------------------------------------------------------------------------------------- the check
+# ------------------------------------------------------------------------------------------------------------ the check
 
 
 @dataclass(slots=True)
