@@ -2,9 +2,9 @@
 
 `python -m tests.replay.mutation` tries every mutant of `MODULES`, or of the modules that are named, and prints each
 survivor as soon as it is found: `module:line (function): what was changed: the line`. `--seconds` bounds the time,
-`--jobs` the processes. Exit code 1 says that there is news: a survivor that `equivalent.yaml` does not explain, or an
-entry of it that no longer holds. A survivor is killed by a new recorded case, never by a unit test of internals; one
-that cannot change any answer goes into `equivalent.yaml`, with the reason.
+`--jobs` the processes, `--within` picks one function. Exit code 1 says that there is news: a survivor that
+`equivalent.yaml` does not explain, or an entry of it that no longer holds. A survivor is killed by a new recorded case,
+never by a unit test of internals; one that cannot change any answer goes into `equivalent.yaml`, with the reason.
 
 One process imports everything and answers every case once; each mutant is a fork of it, which takes over the changed
 code and replays only the cases that run the changed line, until one differs.
@@ -40,11 +40,13 @@ _LONGEST_SECONDS = 20
 _TABLES = (dict, tuple, frozenset)
 _DATA = (int, float, str, tuple, frozenset, dict, type(None))
 
+Key = tuple[str, str, str, str, int]
+"""Names a mutant: module, function, line as written, change, and which of its kind in the line."""
 Reached = Mapping[tuple[str, int], Sequence[int]]
 """Which cases, by index, run a line of a module."""
 
 
-def equivalents(file: Path = EQUIVALENT) -> dict[tuple[str, str, str, str, int], str]:
+def equivalents(file: Path = EQUIVALENT) -> dict[Key, str]:
     """Return the mutants that change no answer, and why: module, function, line, change and place in the line."""
     entries = yaml.safe_load(file.read_text(encoding="utf-8")) or []
     return {
@@ -53,6 +55,13 @@ def equivalents(file: Path = EQUIVALENT) -> dict[tuple[str, str, str, str, int],
         for change in item["changes"]
         for nth in item.get("nth", [1])
     }
+
+
+def unfounded(explained: Iterable[Key], modules: Iterable[str]) -> list[Key]:
+    """Return what is explained for some modules although there is no such mutant any more."""
+    looked = set(modules)
+    known = {mutant.key for module in looked for mutant in mutants(module, source_of(module)[0])}
+    return [key for key in explained if key[0] in looked and key not in known]
 
 
 def source_of(module: str) -> tuple[str, Path]:
@@ -198,7 +207,7 @@ def _try(mutant: Mutant, cases: Sequence[Case]) -> int:
 class Check:
     """The verdicts so far. `late` counts mutants for which there was no time."""
 
-    explained: Mapping[tuple[str, str, str, str, int], str]
+    explained: Mapping[Key, str]
     survivors: list[Mutant] = field(default_factory=list)
     equivalent: list[Mutant] = field(default_factory=list)
     refuted: list[Mutant] = field(default_factory=list)
@@ -219,23 +228,29 @@ class Check:
             _say(f"{_at(mutant)}: no case noticed")
 
 
-def check(modules: Sequence[str], *, jobs: int, until: float) -> Check:
-    """Try every mutant of some modules with at most `jobs` processes; `until` is a reading of the monotonic clock."""
+def check(
+    modules: Sequence[str], explained: Mapping[Key, str], *, within: str | None, jobs: int, until: float
+) -> Check:
+    """Try every mutant of some modules, or of the function `within`, with at most `jobs` processes.
+
+    `until` is a reading of the monotonic clock after which no mutant is started.
+    """
     cases = [read_case(name) for name in case_names()]
     files = {str(source_of(module)[1]): module for module in modules}
     if odd := [case.name for case in cases if notices([case])]:
         raise SystemExit(f"{len(odd)} cases are not answered as recorded, the first is {odd[0]}: mend these first.")
     lines = reached(cases, files)
-    result = Check(equivalents())
+    result = Check(explained)
     running: dict[int, Mutant] = {}
-    for module in modules:
-        for mutant in mutants(module, source_of(module)[0]):
-            if time.monotonic() > until:
-                result.late += 1
-                continue
-            if len(running) >= jobs:
-                _collect(running, result)
-            running[_try(mutant, _able(mutant, lines, cases))] = mutant
+    for mutant in (item for module in modules for item in mutants(module, source_of(module)[0])):
+        if within not in (None, mutant.place):
+            continue
+        if time.monotonic() > until:
+            result.late += 1
+            continue
+        if len(running) >= jobs:
+            _collect(running, result)
+        running[_try(mutant, _able(mutant, lines, cases))] = mutant
     while running:
         _collect(running, result)
     return result
@@ -260,16 +275,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the check from the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.replay.mutation", description=__doc__.split("\n\n")[0])
     parser.add_argument("modules", nargs="*", default=list(MODULES), help="modules to change, by default the decision")
+    parser.add_argument("--within", help="only this function, by its qualified name")
     parser.add_argument("--seconds", type=float, default=600.0, help="stop starting mutants after so long")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--equivalent", type=Path, default=EQUIVALENT, help="file of faults that change no answer")
     given = parser.parse_args(arguments)
     began = time.monotonic()
-    result = check(given.modules, jobs=max(1, given.jobs), until=began + given.seconds)
+    explained = equivalents(given.equivalent)
+    gone = unfounded(explained, given.modules)
+    for module, place, line, change, nth in gone:
+        _say(f"{given.equivalent}: {module} ({place}) has no line with this fault: {change} (number {nth}): {line}")
+    until = began + given.seconds
+    result = check(given.modules, explained, within=given.within, jobs=max(1, given.jobs), until=until)
     _say(
         f"{result.killed} killed, {len(result.survivors)} survived, {len(result.equivalent)} change no answer, "
         f"{result.late} not tried, {time.monotonic() - began:.0f} s"
     )
-    return 1 if result.survivors or result.refuted else 0
+    return 1 if result.survivors or result.refuted or gone else 0
 
 
 if __name__ == "__main__":
