@@ -42,13 +42,17 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class DraftTrace:
-    """What the first look made of one draft; `asked` says that the call is about it."""
+    """What the first look made of one draft; `asked` says that the call is about it.
+
+    `unidentified` says that a drug was chosen which nothing names.
+    """
 
     ref: str
     asked: bool
     orders: bool
     recognised: tuple[Recognised, ...]
     unresolved: bool
+    unidentified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def _trace(
 ) -> Trace:
     refs = {draft.ref for draft in asked}
     looks = tuple(
-        DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved)
+        DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified)
         for draft in drafts.items
     )
     return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read)

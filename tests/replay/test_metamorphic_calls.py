@@ -1,13 +1,14 @@
 """What must not change the answer of a recorded call: how the record is split, its order, its server, its ids.
 
 The same properties of the decision alone are in `tests/cards/test_metamorphic.py`; here the whole way from request to
-response is gone.
+response is taken.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -21,11 +22,11 @@ OTHER_BASE = "https://records.example.net/tenant-7/r4"
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}")
 
 
-def _cases() -> Iterator[Case]:
-    """Yield the cases whose record arrived; a request that is refused has none to split."""
-    for case in map(read_case, case_names()):
-        if case.status == 200 and isinstance(case.request.get("prefetch"), dict):
-            yield case
+@cache
+def _cases() -> tuple[Case, ...]:
+    """Return the cases whose record arrived; a request that is refused has none to split."""
+    read = (read_case(name) for name in case_names())
+    return tuple(case for case in read if case.status == 200 and isinstance(case.request.get("prefetch"), dict))
 
 
 def _changed(transform: Transform) -> list[str]:
