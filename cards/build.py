@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cards.catalogue import Catalogue, Category, Label, Rule, Topic
+from cards.catalogue import AGE_65, Catalogue, Category, Label, Rule, Topic
 from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
 from cards.exposure import Basis, Contribution, Exposure
 from cards.model import (
@@ -158,6 +158,7 @@ class _Builder:
         yield Paragraph(table(self.finding.exposures, self.catalogue, self.ask.on))
         yield from self._infection()
         yield from self._cautions()
+        yield from self._risks()
         yield Paragraph(self._why())
         yield Paragraph(self._indication())
         yield from self._remarks()
@@ -207,6 +208,24 @@ class _Builder:
         names = listed([self.catalogue.conditions[group].name for group in found])
         undated = "" if all(found.values()) else self.lines["undated"]
         yield Paragraph(self.lines["infection"].format(infection=names, undated=undated))
+
+    def _risks(self) -> Iterator[Paragraph]:
+        """One line for each risk on record that the label speaks of, where the drugs overlap."""
+        if self.lead.relation is not Relation.OVERLAP:
+            return
+        present = set(self.problems.risks)
+        lines = [
+            self.lines["risk"].format(risk=self._risk_name(group), text=note.text)
+            for group, note in self.label.risks.items()
+            if group in present
+        ]
+        if lines:
+            yield Paragraph(self.lines["risks"].format(risks="\n".join(lines)))
+
+    def _risk_name(self, group: str) -> str:
+        if group == AGE_65:
+            return self.lines["age-65"].format(age=self.problems.age)
+        return self.catalogue.conditions[group].name
 
     def _cautions(self) -> Iterator[Paragraph]:
         """What must not be overlooked: replaced orders, no abrupt stop, gaps of the record."""
@@ -303,11 +322,15 @@ class _Builder:
                 yield Paragraph(self.lines["convention"].format(ingredient=self._name(exposure), days=days), drop=3)
 
     def _footer(self) -> str:
-        parts = [self.lines["scope"], self.lines["version"].format(version=self.catalogue.version)]
+        parts = [scope(self.catalogue, self.ask), self.lines["version"].format(version=self.catalogue.version)]
         if not self._approved():
             parts.append(self.lines["not-approved"])
         if self.finding.lowered:
             parts.append(self.lines["lowered"].format(indicator=self.finding.indicator.value))
+        if exception := self.finding.exception:
+            reason = self.catalogue.override_reasons[exception.reason].display
+            until = day(exception.until)
+            parts.append(self.lines["exception"].format(date=day(exception.on), reason=reason, until=until))
         return " ".join(parts)
 
     def _approved(self) -> bool:
@@ -350,8 +373,8 @@ def incomplete(
     """Return the card that says that the check was not completed; `subject` says that a subject drug is drafted."""
     wording = catalogue.wording
     reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
-    parts = (wording.lines["scope"], wording.lines["version"].format(version=catalogue.version))
-    text = wording.lines["incomplete"].format(reasons=reasons_told)
+    parts = (scope(catalogue, ask), wording.lines["version"].format(version=catalogue.version))
+    text = wording.lines["incomplete"].format(reasons=reasons_told, subjects=_subjects(catalogue, ask))
     loud = subject and ask.hook is not Hook.PATIENT_VIEW
     return Card(
         key=INCOMPLETE,
@@ -364,6 +387,16 @@ def incomplete(
         override_reasons=reasons(catalogue, wording.incomplete.override_reasons),
         drafts=tuple(sorted(fact.ref for fact in drafts)),
     )
+
+
+def scope(catalogue: Catalogue, ask: Question) -> str:
+    """Return the sentence that says what was checked and what was not."""
+    return catalogue.wording.lines["scope"].format(subjects=_subjects(catalogue, ask))
+
+
+def _subjects(catalogue: Catalogue, ask: Question) -> str:
+    keys = catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
+    return listed([catalogue.ingredients[key].name for key in keys])
 
 
 def gap_texts(gaps: Mapping[Gap, int], catalogue: Catalogue, *, medications_only: bool = False) -> list[str]:

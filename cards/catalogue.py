@@ -23,6 +23,7 @@ TopicCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,100}$")]
 CodeLists = Mapping[System, tuple[CodeValue, ...]]
 
 GENERIC = "generic"
+AGE_65 = "age-65"
 
 
 class Strict(BaseModel):
@@ -219,8 +220,18 @@ class Sentence(Strict):
     verification: Verification
 
 
+class RiskNote(Strict):
+    """What the product information says of a risk that a patient may have on record."""
+
+    text: Text
+    verification: Verification
+
+
 class Label(Strict):
-    """The product information of one subject ingredient that a jurisdiction cites."""
+    """The product information of one subject ingredient that a jurisdiction cites.
+
+    `risks` are by condition group, in the order in which a card lists them; `age-65` stands for age 65 or over.
+    """
 
     name: Text
     short: Text
@@ -233,6 +244,7 @@ class Label(Strict):
     warning: Text
     verification: Verification
     sentences: Mapping[Slug, Sentence]
+    risks: Mapping[Slug, RiskNote] = Field(default_factory=dict)
 
     def sentence(self, indication: str | None) -> Sentence:
         """Return the sentence of an indication, or the generic one where the label has none of its own."""
@@ -288,6 +300,8 @@ class Topic(Strict):
 
 class Rule(Strict):
     """A rule: subject ingredients, partner ingredients, and the clause for each jurisdiction and indication.
+
+    In a jurisdiction without clauses the rule does not exist: nobody has read there what the label says.
 
     `only_if` holds partners that fire only where the deciding indication is the given one. `quiet` holds partners
     that are `info` unless one of the given indications decides or none is known.
@@ -473,15 +487,19 @@ class Catalogue:
         conditional = [self.members(members) for members in rule.only_if.values()]
         return self.members(rule.partner).union(*conditional) - self.members(rule.subject)
 
-    def in_scope(self, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
-        """Return every ingredient that is a member of an enabled rule."""
-        enabled = (sides for key, sides in self.roles.items() if key not in disabled)
-        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
+    def rules_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return the enabled rules that have clauses in a jurisdiction, in the order of the knowledge."""
+        return tuple(key for key, rule in self.rules.items() if jurisdiction in rule.clauses and key not in disabled)
 
-    @cached_property
-    def of_interest(self) -> frozenset[str]:
-        """Return every ingredient that is a member of any rule."""
-        return self.in_scope()
+    def subjects_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return the subject ingredients of the enabled rules of a jurisdiction, in the order of the knowledge."""
+        subjects = frozenset().union(*(self.roles[key][0] for key in self.rules_in(jurisdiction, disabled)))
+        return tuple(key for key in self.ingredients if key in subjects)
+
+    def in_scope(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Return every ingredient that is a member of an enabled rule of a jurisdiction."""
+        enabled = (self.roles[key] for key in self.rules_in(jurisdiction, disabled))
+        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
 
 
 def codes_of(lists: CodeLists) -> Iterator[Code]:

@@ -4,7 +4,7 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
-from cards.catalogue import GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
+from cards.catalogue import AGE_65, GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
 from cards.model import Code
 from cards.sentences import PARTS
 from cards.text import words
@@ -128,7 +128,6 @@ def _rule(key: str, rule: Rule, catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown(f"{where}.override_reasons", rule.override_reasons, catalogue.override_reasons, "reason")
     yield from _unknown(f"{where}.evidence", rule.evidence, catalogue.evidence, "entry of evidence.yaml")
     yield from _unknown(f"{where}.clauses", rule.clauses, catalogue.jurisdictions, "jurisdiction")
-    yield from _unknown(f"{where}.clauses", catalogue.manifest.jurisdictions, rule.clauses, "jurisdiction with clauses")
     for jurisdiction, clauses in rule.clauses.items():
         yield from _clauses(f"{where}.clauses.{jurisdiction}", clauses, catalogue)
 
@@ -149,9 +148,12 @@ def _clauses(where: str, clauses: Mapping[str, Clause], catalogue: Catalogue) ->
 
 
 def _labels(catalogue: Catalogue) -> Iterator[str]:
-    subjects = {key for rule in catalogue.rules.values() for key in catalogue.members(rule.subject)}
     for name, jurisdiction in catalogue.jurisdictions.items():
         where = f"rules.yaml: jurisdictions.{name}.labels"
+        rules = catalogue.rules_in(name)
+        if not rules:
+            yield f"{where}: no rule has clauses of this jurisdiction; nothing would be checked, so add a rule or remove it"
+        subjects = {key for rule in rules for key in catalogue.roles[rule][0]}
         yield from _unknown(where, jurisdiction.labels, catalogue.ingredients, "ingredient")
         yield from _unknown(where, sorted(subjects), jurisdiction.labels, "label of this jurisdiction")
         for key, label in jurisdiction.labels.items():
@@ -159,6 +161,8 @@ def _labels(catalogue: Catalogue) -> Iterator[str]:
                 yield f"{where}.{key}.sentences: there is no generic sentence; add it"
             groups = sorted(set(label.sentences) - {GENERIC})
             yield from _unknown(f"{where}.{key}.sentences", groups, catalogue.indication_order, "indication")
+            risks = [group for group in label.risks if group != AGE_65]
+            yield from _unknown(f"{where}.{key}.risks", risks, catalogue.conditions, "group of conditions.yaml")
 
 
 def _wording(catalogue: Catalogue) -> Iterator[str]:
@@ -206,9 +210,10 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for name, jurisdiction in catalogue.jurisdictions.items():
         for key, label in jurisdiction.labels.items():
             where = f"rules.yaml: jurisdictions.{name}.labels.{key}"
-            texts = {**label.model_dump(exclude={"sentences"}, mode="json")}
+            texts = {**label.model_dump(exclude={"sentences", "risks"}, mode="json")}
             yield from ((f"{where}.{field}", text) for field, text in texts.items())
             yield from ((f"{where}.sentences.{group}", item.text) for group, item in label.sentences.items())
+            yield from ((f"{where}.risks.{group}", item.text) for group, item in label.risks.items())
     for key, rule in catalogue.rules.items():
         yield from ((f"rules.yaml: rules.{key}.remarks", remark.text) for remark in rule.remarks)
         for name, clauses in rule.clauses.items():

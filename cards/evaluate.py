@@ -28,7 +28,7 @@ class Assessment:
     """Everything that made the answer.
 
     `complete` is false where part of the medication record was missing: then an empty list of findings is not an
-    all-clear, and `cards` holds the card that says so.
+    all-clear, and `cards` holds the card that says so. `hidden` are the cards of rules that the site keeps silent.
     """
 
     cards: tuple[Card, ...]
@@ -37,6 +37,7 @@ class Assessment:
     problems: Problems
     gaps: Mapping[Gap, int]
     complete: bool
+    hidden: tuple[Card, ...] = ()
 
 
 def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) -> Assessment:
@@ -46,15 +47,16 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     met = findings(found, counted, catalogue, question)
     gaps = _gaps(record, found, catalogue, question)
     complete = not (_SERIOUS & gaps.keys())
-    cards = tuple(build(item, counted, gaps, catalogue, question) for item in met)
-    if not cards and not complete:
+    made = [(build(item, counted, gaps, catalogue, question), item.silent) for item in met]
+    cards = tuple(card for card, silent in made if not silent)
+    if not made and not complete:
         cards = (_incomplete(catalogue, question, found, gaps),)
-    return Assessment(cards, met, found, counted, gaps, complete)
+    return Assessment(cards, met, found, counted, gaps, complete, tuple(card for card, silent in made if silent))
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:
     """Return the gaps of the record: an entry of unknown drug that may count, another patient's medicine of a rule."""
-    scope = catalogue.in_scope(question.policy.disabled)
+    scope = catalogue.in_scope(question.jurisdiction, question.policy.disabled)
     unknown = record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0)
     counts = {
         **record.gaps,
@@ -66,8 +68,8 @@ def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, questio
 
 
 def _incomplete(catalogue: Catalogue, question: Question, found: Exposures, gaps: Mapping[Gap, int]) -> Card:
-    scope = catalogue.in_scope(question.policy.disabled)
+    scope = catalogue.in_scope(question.jurisdiction, question.policy.disabled)
     drafted = {key: item.drafts for key, item in found.by_ingredient.items() if key in scope and item.drafts}
-    subjects = {key for rule in catalogue.rules.values() for key in catalogue.members(rule.subject)}
+    subjects = catalogue.subjects_in(question.jurisdiction, question.policy.disabled)
     drafts: list[MedicationFact] = [fact for facts in drafted.values() for fact in facts]
-    return incomplete(gaps, catalogue, question, drafts, subject=bool(subjects & drafted.keys()))
+    return incomplete(gaps, catalogue, question, drafts, subject=not drafted.keys().isdisjoint(subjects))

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
@@ -31,13 +32,18 @@ class Options:
     card_when_unobtainable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Engine:
     """Knowledge, its recogniser, and the site's options: made once, used by every call."""
 
     catalogue: Catalogue
     recogniser: Recogniser
     options: Options = Options()
+
+    @cached_property
+    def scope(self) -> frozenset[str]:
+        """Return the ingredients that the enabled rules of the site's jurisdiction speak of."""
+        return self.catalogue.in_scope(self.options.jurisdiction, self.options.policy.disabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Answer:
     """A hook response and what to count of it.
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
+    `silent` says that the client is kept silent: then nothing of the assessment is shown.
     """
 
     body: bytes
@@ -81,13 +88,14 @@ class Answer:
     deviations: tuple[str, ...] = ()
     unidentified: int = 0
     assessment: Assessment | None = None
+    silent: bool = False
 
 
 def build_engine(settings: Settings) -> Engine:
     """Load the knowledge that the settings name; raises KnowledgeError with every problem of it."""
     catalogue = load_catalogue(settings.knowledge)
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
-    policy = Policy(disabled=frozenset(settings.disabled_rules), ceilings=ceilings)
+    policy = Policy(frozenset(settings.disabled_rules), ceilings, frozenset(settings.silent_rules))
     options = Options(settings.jurisdiction, policy, settings.unobtainable == "card")
     return Engine(catalogue, Recogniser(catalogue), options)
 
@@ -102,16 +110,16 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
     asked = _asked(request, drafts)
-    if not _in_scope(asked, engine) and not _unresolved(asked):
+    if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     prefetched = collect(request)
     if drafts.unresolved:
         drafts = scan_drafts(request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser)
         asked = _asked(request, drafts)
-    if not _in_scope(asked, engine) and not _unresolved(asked):
+    if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     _refuse_other_patient(drafts, engine)
-    return _assessed(request, drafts, asked, prefetched, library, service, engine, on)
+    return _assessed(request, drafts, asked, prefetched, library, service, engine, on, client)
 
 
 def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
@@ -141,8 +149,11 @@ def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
     return tuple(draft for draft in drafts.items if draft.ref in request.selections)
 
 
-def _in_scope(asked: tuple[Draft, ...], engine: Engine) -> bool:
-    scope = engine.catalogue.in_scope(engine.options.policy.disabled)
+def _in_scope(request: HookRequest, asked: tuple[Draft, ...], engine: Engine) -> bool:
+    """Say whether a call needs the record: an order of ours does, and every chart that is opened (brief section 7)."""
+    scope = engine.scope
+    if request.hook == Hook.PATIENT_VIEW:
+        return bool(scope)
     return any(
         item.systemic and item.ingredient in scope for draft in asked if draft.orders for item in draft.recognised
     )
@@ -153,7 +164,7 @@ def _unresolved(asked: tuple[Draft, ...]) -> bool:
 
 
 def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
-    scope = engine.catalogue.in_scope(engine.options.policy.disabled)
+    scope = engine.scope
     for draft in drafts.items:
         if draft.other_patient and any(item.ingredient in scope for item in draft.recognised):
             raise InvalidRequest(
@@ -170,6 +181,7 @@ def _assessed(
     service: Service,
     engine: Engine,
     on: date,
+    client: Client,
 ) -> Answer:
     ordered = draft_facts(drafts)
     chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser)
@@ -187,17 +199,19 @@ def _assessed(
     selections = None if request.selections is None else frozenset(request.selections)
     question = Question(on, Hook(request.hook), options.jurisdiction, selections, options.policy)
     assessment = evaluate(record, engine.catalogue, question)
+    shown = () if client.silent else assessment.cards
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
     return Answer(
-        body=wire.write_response(assessment.cards, _Ids(service.id, request)),
+        body=wire.write_response(shown, _Ids(service.id, request)),
         outcome="complete" if assessment.complete else "incomplete",
         trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
-        indicators=tuple(card.indicator.value for card in assessment.cards),
+        indicators=tuple(card.indicator.value for card in shown),
         deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
         unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
         assessment=assessment,
+        silent=client.silent,
     )
 
 

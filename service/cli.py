@@ -121,17 +121,21 @@ def explain(request: Path, *, day: str | None, as_json: bool, config: str | None
 @click.argument("cases", metavar="[CASES]", required=False, type=click.Path(path_type=Path))
 @click.option("--url", metavar="URL", help="Ask a running service whose day is today (UTC) instead of this build.")
 @click.option("--update", "updating", is_flag=True, help="Write what differs over the recordings of CASES.")
+@click.option("--knowledge", metavar="DIR", type=click.Path(path_type=Path), help="Show what this knowledge changes.")
 @click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a JUnit report.")
-def replay(cases: Path | None, *, url: str | None, updating: bool, junit: Path | None) -> None:
+def replay(cases: Path | None, *, url: str | None, updating: bool, knowledge: Path | None, junit: Path | None) -> None:
     """Run recorded cases and show, card by card, where the answer differs from the recording.
 
     CASES is a folder of cases; without it the packaged cases run. Exit code 0: all the same; 1: something differs.
+    With --knowledge the end of the report counts the changes rule by rule.
     """
     from service.replay import run
 
     if updating and (cases is None or url):
         raise click.UsageError("--update needs a folder CASES of your own and no --url; packaged cases stay.")
-    same = run(cases, url=url, updating=updating, junit_file=junit, say=click.echo)
+    if knowledge and (updating or url):
+        raise click.UsageError("--knowledge shows an effect: give it without --update and --url.")
+    same = run(cases, url=url, updating=updating, junit_file=junit, say=click.echo, knowledge=knowledge)
     if not same:
         sys.exit(DIFFERENT)
 

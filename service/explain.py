@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from cards.catalogue import Catalogue
-from cards.detect import Finding, Pair
+from cards.detect import DocumentedException, Finding, Pair
 from cards.exposure import Contribution, Exposure
 from cards.model import MedicationFact, Recognised
 from cards.problems import Problems
@@ -45,6 +45,8 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
         "policy": {
             "disabledRules": sorted(options.policy.disabled),
             "ceilings": {rule: indicator.value for rule, indicator in options.policy.ceilings},
+            "silentRules": sorted(options.policy.silent),
+            "silentClient": given.silent,
         },
         "outcome": given.outcome,
         "drafts": [_draft(item) for item in trace.drafts],
@@ -65,6 +67,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
                 {"key": item.key, "indicator": item.indicator.value, "summary": item.summary}
                 for item in assessment.cards
             ],
+            "hidden": [{"key": item.key, "indicator": item.indicator.value} for item in assessment.hidden],
             "gaps": {gap.value: count for gap, count in assessment.gaps.items()},
             "complete": assessment.complete,
         }
@@ -162,8 +165,15 @@ def _finding(finding: Finding, catalogue: Catalogue, jurisdiction: str) -> dict[
         "rule": finding.rule,
         "indicator": finding.indicator.value,
         "loweredBySite": finding.lowered,
+        "exception": _exception(finding.exception),
         "pairs": [_pair(pair, catalogue, jurisdiction) for pair in finding.pairs],
     }
+
+
+def _exception(exception: DocumentedException | None) -> dict[str, Any] | None:
+    if exception is None:
+        return None
+    return {"reason": exception.reason, "on": _day(exception.on), "until": _day(exception.until)}
 
 
 def _pair(pair: Pair, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]:
@@ -195,6 +205,10 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
         yield f"rules switched off: {', '.join(policy['disabledRules'])}"
     for rule, indicator in policy["ceilings"].items():
         yield f"rule {rule} shows {indicator} at most"
+    if policy["silentRules"]:
+        yield f"rules evaluated and not shown: {', '.join(policy['silentRules'])}"
+    if policy["silentClient"]:
+        yield "the client is kept silent: no card is shown"
     yield from _section("Drafts", [_draft_line(item) for item in said["drafts"]])
     yield from _section("Prefetch", [f"{key}: {state}" for key, state in said["prefetch"].items()])
     yield from _section("Read from the record", [f"{kind}: {count}" for kind, count in said["read"].items()])
@@ -204,6 +218,8 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Problems", _problem_lines(said.get("problems", {})))
     yield from _section("Findings", [line for item in said.get("findings", ()) for line in _finding_lines(item)])
     yield from _section("Cards", [f"{item['indicator']}: {item['summary']}" for item in said.get("cards", ())])
+    hidden = [f"{item['key']}: {item['indicator']}" for item in said.get("hidden", ())]
+    yield from _section("Cards not shown", hidden)
     yield from _section("Missing", [f"{gap}: {count}" for gap, count in said.get("gaps", {}).items()])
     yield from _section("Deviations of the client", said["deviations"])
 
@@ -269,6 +285,8 @@ def _problem_lines(problems: Mapping[str, Any]) -> list[str]:
 def _finding_lines(item: Mapping[str, Any]) -> Iterator[str]:
     lowered = ", lowered by the site" if item["loweredBySite"] else ""
     yield f"{item['rule']}: {item['indicator']}{lowered}"
+    if exception := item["exception"]:
+        yield f"  exception documented on {exception['on']} ({exception['reason']}), until {exception['until']}"
     for pair in item["pairs"]:
         yield (
             f"  {pair['subject']} + {pair['partner']}: {pair['relation']}, {pair['indicator']}, "

@@ -36,6 +36,8 @@ def _served(settings: Settings, engine: Engine) -> dict[str, Any]:
         "jurisdiction": settings.jurisdiction,
         "disabledRules": list(settings.disabled_rules),
         "loweredIndicators": dict(settings.indicator_ceiling),
+        "silentRules": list(settings.silent_rules),
+        "silentClients": [client.id for client in settings.clients if client.silent],
     }
 
 

@@ -72,12 +72,17 @@ def _text(value: object) -> object:
 
 
 class Client(BaseModel):
-    """An EHR or page that may call. `origins` are the web pages that a browser may call from."""
+    """An EHR or page that may call.
+
+    `origins` are the web pages that a browser may call from. A `silent` client gets no cards: its calls are evaluated
+    and recorded only.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(min_length=1)
     origins: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = ()
+    silent: bool = False
 
 
 # Who calls where no client is configured: then the service answers on loopback only.
@@ -119,6 +124,9 @@ class Settings(BaseModel):
         description="Answer to an order in scope whose medication data were not sent: the error 412, "
         "or a card that says the check was not completed.",
     )
+    announce_version: Literal["none", "2.0.1", "3.0.0"] = Field(
+        default="none", description="Version of CDS Hooks that discovery names, an attribute of CDS Hooks 3.0."
+    )
     public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None, description="Address under which clinicians reach this service; links appear only with it."
     )
@@ -126,6 +134,9 @@ class Settings(BaseModel):
         default="info", description="Least severe log line that is written."
     )
     disabled_rules: tuple[str, ...] = Field(default=(), description="Ids of rules that are switched off.")
+    silent_rules: tuple[str, ...] = Field(
+        default=(), description="Ids of rules that are evaluated and recorded, and whose cards are not shown."
+    )
     indicator_ceiling: Mapping[str, Ceiling] = Field(
         default_factory=dict, description="Highest indicator that a rule may show: rule id = info or warning."
     )
@@ -139,12 +150,17 @@ class Settings(BaseModel):
         return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
 
     @property
+    def announced_version(self) -> str | None:
+        """Give the version of CDS Hooks for discovery, if the site wants one there."""
+        return None if self.announce_version == "none" else self.announce_version
+
+    @property
     def zone(self) -> ZoneInfo:
         """Give the site's time zone."""
         return ZoneInfo(self.timezone)
 
 
-FILE_ONLY = frozenset({"disabled_rules", "indicator_ceiling", "clients"})
+FILE_ONLY = frozenset({"disabled_rules", "silent_rules", "indicator_ceiling", "clients"})
 SCALARS = tuple(name for name in Settings.model_fields if name not in FILE_ONLY)
 
 
@@ -192,7 +208,11 @@ def effective_settings(
 def check_rules(settings: Settings, rules: Iterable[str]) -> None:
     """Refuse settings that name a rule which the knowledge does not have: a misspelt switch would do nothing."""
     known = tuple(rules)
-    named = {"disabled_rules": settings.disabled_rules, "indicator_ceiling": tuple(settings.indicator_ceiling)}
+    named = {
+        "disabled_rules": settings.disabled_rules,
+        "silent_rules": settings.silent_rules,
+        "indicator_ceiling": tuple(settings.indicator_ceiling),
+    }
     problems = [
         f"{setting}: the knowledge has no rule {rule}.{nearest_hint(rule, known)}"
         for setting, ids in named.items()

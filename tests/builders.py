@@ -279,6 +279,12 @@ def order_sign(
     return _call("order-sign", list(drafts), prefetch(chart, without=without), others)
 
 
+def patient_view(chart: Iterable[Json] = (), *, without: Iterable[str] = (), **others: Any) -> Json:
+    """Make a call of patient-view: a chart is opened, and there are no drafts."""
+    context = {"draftOrders": None, **others.pop("context", {})}
+    return _call("patient-view", [], prefetch(chart, without=without), {**others, "context": context})
+
+
 def _call(hook: str, orders: list[Json], fetched: Json, others: Json) -> Json:
     context = {
         "userId": f"Practitioner/{PRACTITIONER}",

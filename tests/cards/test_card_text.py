@@ -211,7 +211,7 @@ class TestSummary:
         self, indication: str | None, jurisdiction: str
     ) -> None:
         problems = [problem(indication)] if indication else []
-        for partner in sorted(CATALOGUE.of_interest - {"upadacitinib"}):
+        for partner in sorted(CATALOGUE.in_scope("us") - {"upadacitinib"}):
             for one in cards([draft("upadacitinib"), chart(partner)], *problems, jurisdiction=jurisdiction):
                 assert len(one.summary) < 140
                 assert one.summary.endswith(".")
@@ -474,7 +474,7 @@ class TestLength:
         assert fit([Paragraph("first"), Paragraph(""), Paragraph("last")]) == "first\n\nlast"
 
 
-RULED = sorted(CATALOGUE.of_interest - {"upadacitinib"})
+RULED = sorted(CATALOGUE.in_scope("us") - {"upadacitinib"})
 
 
 class TestForbiddenWords:

@@ -15,7 +15,7 @@ REQUEST = MedicationFact("MedicationRequest/1", Kind.REQUEST, Origin.CHART, (), 
 
 
 def _doubts(fact: MedicationFact, disabled: frozenset[str] = frozenset()) -> int:
-    return doubtful([fact], CATALOGUE.in_scope(disabled), CATALOGUE, ON)
+    return doubtful([fact], CATALOGUE.in_scope("us", disabled), CATALOGUE, ON)
 
 
 def _ago(days: int) -> date:

@@ -29,6 +29,7 @@ from cards import Recogniser
 from service.answer import Engine
 from service.cases import Case, case_names, read_case
 from service.replay import in_process
+from service.settings import Client
 from tests.replay.mutants import Mutant, mutants, mutated
 
 MODULES = ("cards.exposure", "cards.detect", "cards.problems", "cards.recognise", "cards.table")
@@ -162,16 +163,16 @@ def _holds_own(value: Any, module: str) -> bool:
 
 def _fresh_recognisers() -> None:
     """Let the engines recognise with the changed code: an index is built once, before any case."""
-    known: dict[int, Engine] = {}
-    before = service.replay._engine
+    known: dict[str, tuple[Engine, Client]] = {}
+    before = service.replay._site
 
-    def engine(settings: str) -> Engine:
-        made = before(settings)
-        if id(made) not in known:
-            known[id(made)] = replace(made, recogniser=Recogniser(made.catalogue))
-        return known[id(made)]
+    def site(settings: str, knowledge: Path | None) -> tuple[Engine, Client]:
+        if settings not in known:
+            made, client = before(settings, knowledge)
+            known[settings] = replace(made, recogniser=Recogniser(made.catalogue)), client
+        return known[settings]
 
-    setattr(service.replay, "_engine", engine)  # noqa: B010 - a fork ends with the mutant
+    setattr(service.replay, "_site", site)  # noqa: B010 - a fork ends with the mutant
 
 
 def notices(cases: Iterable[Case]) -> bool:

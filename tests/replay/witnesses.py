@@ -23,7 +23,7 @@ from service.answer import Answer, Engine, answer, build_engine
 from service.cases import Case, case_names, read_case
 from service.errors import ServiceError
 from service.replay import service_of
-from service.settings import Settings
+from service.settings import ANYONE, Client, Settings
 from tests.replay.mutation import lines_run
 
 _BY_WINDOW = {State.CURRENT: "dosing", State.RECENT: "washout"}
@@ -32,17 +32,18 @@ _WINDOWED = frozenset({Basis.ADMINISTRATION, Basis.DISPENSE, Basis.LAPSE, Basis.
 
 def shown_by(case: Case) -> frozenset[str]:
     """Return everything that a case shows, as `kind: value`; kinds in the plural are combinations."""
-    engine = _engine(json.dumps(dict(case.settings), sort_keys=True))
+    engine, client = _site(json.dumps(dict(case.settings), sort_keys=True))
     try:
-        given = answer(case.body, service_of(case), engine=engine, on=case.on)
+        given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client)
     except ServiceError as error:
         return frozenset({f"refused: {error.status}", f"refusals: {error.status} {error}"})
     return frozenset(_of_answer(case, given, engine))
 
 
 @cache
-def _engine(settings: str) -> Engine:
-    return build_engine(Settings.model_validate(json.loads(settings)))
+def _site(settings: str) -> tuple[Engine, Client]:
+    chosen = Settings.model_validate(json.loads(settings))
+    return build_engine(chosen), next(iter(chosen.clients), ANYONE)
 
 
 def _of_answer(case: Case, given: Answer, engine: Engine) -> Iterator[str]:

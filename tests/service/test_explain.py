@@ -178,7 +178,7 @@ def test_it_says_which_draft_names_no_drug(engine: Engine) -> None:
 def test_absent_prefetch_keys_are_told(engine: Engine) -> None:
     said = _explained(NO_PREFETCH, engine)
     assert said["prefetch"] == dict.fromkeys(PREFETCH, "absent")
-    assert said["gaps"] == {"medications-absent": 1, "conditions-absent": 1}
+    assert said["gaps"] == {"medications-absent": 1, "conditions-absent": 1, "allergies-absent": 1}
     text = as_text(said)
     assert all(f"  {key}: absent" in text.splitlines() for key in PREFETCH)
     assert "  the problem list was not supplied" in text.splitlines()

@@ -23,7 +23,12 @@ def test_a_running_process_is_alive(shell: Shell) -> None:
 
 
 def test_readiness_says_what_is_served(shell: Shell) -> None:
-    client = shell.client(disabled_rules=["upadacitinib-jak"], indicator_ceiling={"upadacitinib-biologic": "info"})
+    client = shell.client(
+        disabled_rules=["upadacitinib-jak"],
+        indicator_ceiling={"upadacitinib-biologic": "info"},
+        silent_rules=["upadacitinib-biologic"],
+        clients=[{"id": "pilot", "silent": True}, {"id": "ehr"}],
+    )
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.get_json() == {
@@ -33,6 +38,8 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
         "jurisdiction": "us",
         "disabledRules": ["upadacitinib-jak"],
         "loweredIndicators": {"upadacitinib-biologic": "info"},
+        "silentRules": ["upadacitinib-biologic"],
+        "silentClients": ["pilot"],
         "deviations": {},
     }
 
