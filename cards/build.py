@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cards.catalogue import AGE_65, Catalogue, Category, Label, Rule, Topic
+from cards.course import INDUCTION_DAYS
 from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
 from cards.exposure import Basis, Contribution, Exposure
+from cards.history import History
+from cards.history_text import history_paragraph
 from cards.model import (
     Action,
     Card,
@@ -51,9 +54,16 @@ def _shortened(text: str, footer: str, longest: int) -> str:
     return f"{text[:room].rpartition(chr(10))[0].rstrip()}\n\n{footer}"
 
 
-def build(finding: Finding, problems: Problems, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:
-    """Return the card of a finding."""
-    return _Builder(finding, problems, gaps, catalogue, ask).card()
+def build(
+    finding: Finding,
+    problems: Problems,
+    gaps: Mapping[Gap, int],
+    catalogue: Catalogue,
+    ask: Question,
+    tried: History | None = None,
+) -> Card:
+    """Return the card of a finding; `tried` is the treatment history, which bowel disease and a biologic show."""
+    return _Builder(finding, problems, gaps, catalogue, ask, tried).card()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ class _Builder:
     gaps: Mapping[Gap, int]
     catalogue: Catalogue
     ask: Question
+    tried: History | None = None
 
     def card(self) -> Card:
         drafts = [fact for item in self.finding.exposures for fact in item.drafts]
@@ -161,6 +172,7 @@ class _Builder:
         yield from self._risks()
         yield Paragraph(self._why())
         yield Paragraph(self._indication())
+        yield from self._history()
         yield from self._remarks()
         yield from self._partner_labels()
         if self.finding.loud:
@@ -284,6 +296,12 @@ class _Builder:
         if self.problems.supplied:
             return "indication-none"
         return "indication-failed" if Gap.CONDITIONS_FAILED in self.gaps else "indication-not-supplied"
+
+    def _history(self) -> Iterator[Paragraph]:
+        """Tell what was tried, where a biologic is added in Crohn's disease or ulcerative colitis."""
+        biologic = self.catalogue.drug_class(self.lead.partner.ingredient).category is Category.BIOLOGIC
+        if self.tried and self.finding.loud and biologic and self.lead.indication in INDUCTION_DAYS:
+            yield Paragraph(history_paragraph(self.tried, self.catalogue, self.lead.subject.ingredient), drop=1)
 
     def _remarks(self) -> Iterator[Paragraph]:
         partners = {pair.partner.ingredient for pair in self.finding.pairs}

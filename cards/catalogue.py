@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cards.model import Code, Gap, System
+from cards.model import Code, Gap, Outcome, System
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -135,6 +135,13 @@ class Regimen(Strict):
     verification: Verification
 
 
+class Strength(Strict):
+    """One strength of an ingredient's products, in milligrams a unit, and the product codes that state it."""
+
+    mg: Annotated[float, Field(gt=0, le=10_000)]
+    codes: CodeLists
+
+
 class Use(Strict):
     """How well it is known that an ingredient is used for an indication."""
 
@@ -155,6 +162,7 @@ class Ingredient(Strict):
     non_systemic_codes: CodeLists = Field(default_factory=dict)
     windows: Windows = Windows()
     regimens: Mapping[Slug, Regimen] = Field(default_factory=dict)
+    strengths: tuple[Strength, ...] = ()
     used_for: Mapping[Slug, Verification | Use] = Field(default_factory=dict)
     note: Text | None = None
 
@@ -211,6 +219,24 @@ class ConditionsFile(Strict):
     """`conditions.yaml`."""
 
     groups: Mapping[Slug, ConditionGroup]
+
+
+class StatedReason(Strict):
+    """What states an outcome: codes of stop reasons, else phrases that are looked up as whole words in their text."""
+
+    name: Text
+    codes: CodeLists = Field(default_factory=dict)
+    phrases: tuple[Text, ...] = ()
+    verification: Verification
+    sources: tuple[Text, ...] = ()
+    note: Text | None = None
+
+
+class OutcomesFile(Strict):
+    """`outcomes.yaml`. A text that holds one of the `dismissing` words states nothing."""
+
+    outcomes: Mapping[Outcome, StatedReason]
+    dismissing: tuple[Text, ...]
 
 
 class Sentence(Strict):
@@ -426,6 +452,7 @@ class Wording(Strict):
     states: Mapping[Slug, Text]
     dates: Mapping[Slug, Text]
     lines: Mapping[Slug, str]
+    history: Mapping[Slug, str]
     gaps: Mapping[Gap, Text]
     suggestions: Mapping[Slug, Text]
     incomplete: IncompleteWording
@@ -457,6 +484,8 @@ class Catalogue:
     override_system: str
     override_reasons: Mapping[str, OverrideReason]
     sources: tuple[Source, ...]
+    outcomes: Mapping[Outcome, StatedReason]
+    dismissing: tuple[str, ...]
     sha256: str
 
     @property
@@ -486,6 +515,11 @@ class Catalogue:
     def _partners(self, rule: Rule) -> frozenset[str]:
         conditional = [self.members(members) for members in rule.only_if.values()]
         return self.members(rule.partner).union(*conditional) - self.members(rule.subject)
+
+    @cached_property
+    def subject(self) -> str:
+        """Return the drug whose course the treatment history follows: the subject of the first rule."""
+        return min(self.roles[next(iter(self.rules))][0])
 
     def rules_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
         """Return the enabled rules that have clauses in a jurisdiction, in the order of the knowledge."""

@@ -5,7 +5,7 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 
 from cards.catalogue import AGE_65, GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
-from cards.model import Code
+from cards.model import Code, Outcome
 from cards.sentences import PARTS
 from cards.text import words
 
@@ -27,9 +27,11 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
     """Yield a line for every reference that leads nowhere and every contradiction between parts."""
     yield from _manifest(catalogue)
     yield from _ingredients(catalogue)
+    yield from _strengths(catalogue)
     yield from _double_codes(catalogue)
     yield from _names(catalogue)
     yield from _conditions(catalogue)
+    yield from _outcomes(catalogue)
     for key, rule in catalogue.rules.items():
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
@@ -61,6 +63,37 @@ def _ingredients(catalogue: Catalogue) -> Iterator[str]:
         yield from _unknown(f"{where}.used_for", item.used_for, catalogue.conditions, "group of conditions.yaml")
         cited = [use.source for use in item.used_for.values() if isinstance(use, Use) and use.source]
         yield from _unknown(f"{where}.used_for", cited, sources, "source")
+
+
+def _strengths(catalogue: Catalogue) -> Iterator[str]:
+    for key, item in catalogue.ingredients.items():
+        where = f"ingredients.yaml: ingredients.{key}.strengths"
+        own, stated = set(codes_of(item.codes)), set[Code]()
+        for strength in item.strengths:
+            for code in codes_of(strength.codes):
+                if code not in own:
+                    yield f"{where}: {code} is no code of the ingredient; add it to codes or correct it"
+                if code in stated:
+                    yield f"{where}: {code} states two strengths; keep it at one"
+                stated.add(code)
+
+
+def _outcomes(catalogue: Catalogue) -> Iterator[str]:
+    """Hold that every outcome is described once, and that no code or phrase states two."""
+    for outcome in Outcome:
+        if outcome not in catalogue.outcomes:
+            yield f"outcomes.yaml: outcomes: {outcome.value!r} is missing; add it"
+    codes: dict[Code, str] = {}
+    phrases: dict[str, str] = {}
+    for outcome, item in catalogue.outcomes.items():
+        where = f"outcomes.yaml: outcomes.{outcome.value}"
+        for code in codes_of(item.codes):
+            if codes.setdefault(code, outcome) != outcome:
+                yield f"{where}.codes: {code} stands already at {codes[code]}; a code states one outcome"
+        for phrase in item.phrases:
+            spoken = " ".join(words(phrase))
+            if not spoken or phrases.setdefault(spoken, outcome) != outcome:
+                yield f"{where}.phrases: {phrase!r} has no word or stands at another outcome; keep it at one"
 
 
 def _double_codes(catalogue: Catalogue) -> Iterator[str]:
@@ -152,7 +185,7 @@ def _labels(catalogue: Catalogue) -> Iterator[str]:
         where = f"rules.yaml: jurisdictions.{name}.labels"
         rules = catalogue.rules_in(name)
         if not rules:
-            yield f"{where}: no rule has clauses of this jurisdiction; nothing would be checked, so add a rule or remove it"
+            yield f"{where}: no rule has clauses here; nothing would be checked, so add a rule or remove it"
         subjects = {key for rule in rules for key in catalogue.roles[rule][0]}
         yield from _unknown(where, jurisdiction.labels, catalogue.ingredients, "ingredient")
         yield from _unknown(where, sorted(subjects), jurisdiction.labels, "label of this jurisdiction")

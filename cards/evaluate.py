@@ -7,6 +7,7 @@ from cards.build import build, incomplete
 from cards.catalogue import Catalogue
 from cards.detect import Finding, Question, findings
 from cards.exposure import Exposures, Ignore, exposures
+from cards.history import History, history
 from cards.model import Card, Gap, MedicationFact, PatientRecord
 from cards.problems import Problems, problems
 from cards.unidentified import doubtful
@@ -28,7 +29,8 @@ class Assessment:
     """Everything that made the answer.
 
     `complete` is false where part of the medication record was missing: then an empty list of findings is not an
-    all-clear, and `cards` holds the card that says so. `hidden` are the cards of rules that the site keeps silent.
+    all-clear, and `cards` holds the card that says so. `history` is what was tried before this session. `hidden` are
+    the cards of rules that the site keeps silent.
     """
 
     cards: tuple[Card, ...]
@@ -37,6 +39,7 @@ class Assessment:
     problems: Problems
     gaps: Mapping[Gap, int]
     complete: bool
+    history: History
     hidden: tuple[Card, ...] = ()
 
 
@@ -47,11 +50,13 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     met = findings(found, counted, catalogue, question)
     gaps = _gaps(record, found, catalogue, question)
     complete = not (_SERIOUS & gaps.keys())
-    made = [(build(item, counted, gaps, catalogue, question), item.silent) for item in met]
+    tried = history(record, found, counted, catalogue, catalogue.subject, question.on)
+    made = [(build(item, counted, gaps, catalogue, question, tried), item.silent) for item in met]
     cards = tuple(card for card, silent in made if not silent)
     if not made and not complete:
         cards = (_incomplete(catalogue, question, found, gaps),)
-    return Assessment(cards, met, found, counted, gaps, complete, tuple(card for card, silent in made if silent))
+    hidden = tuple(card for card, silent in made if silent)
+    return Assessment(cards, met, found, counted, gaps, complete, tried, hidden)
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:

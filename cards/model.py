@@ -23,6 +23,7 @@ class System(StrEnum):
     ICD10 = "icd10"
     ICD9CM = "icd9cm"
     NCIT = "ncit"
+    STATUS_REASON = "status-reason"
 
 
 @dataclass(frozen=True, slots=True)

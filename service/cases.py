@@ -32,7 +32,7 @@ class Case:
     """One recorded call: on its day `on`, `body` is posted and the response is `expected`.
 
     `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes, and phrases that the
-    detail `says` or `does_not_say`. `settings` are
+    detail `says` or `omits`. `settings` are
     those that differ from the defaults, as text.
     """
 

@@ -9,8 +9,11 @@ from datetime import date
 from typing import Any
 
 from cards.catalogue import Catalogue
+from cards.course import Course
 from cards.detect import DocumentedException, Finding, Pair
 from cards.exposure import Contribution, Exposure
+from cards.history import History, Trial
+from cards.history_text import history_lines
 from cards.model import MedicationFact, Recognised
 from cards.problems import Problems
 from service.answer import Answer, DraftTrace, Engine, Trace, answer
@@ -62,6 +65,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
                 for item in assessment.exposures.ignored
             ],
             "problems": _problems(assessment.problems),
+            "history": _history(assessment.history, catalogue),
             "findings": [_finding(item, catalogue, options.jurisdiction) for item in assessment.findings],
             "cards": [
                 {"key": item.key, "indicator": item.indicator.value, "summary": item.summary}
@@ -160,6 +164,56 @@ def _problems(problems: Problems) -> dict[str, Any]:
     }
 
 
+def _history(tried: History, catalogue: Catalogue) -> dict[str, Any]:
+    """Return the treatment history: the dose levels and outcomes it rests on, and the sentences of a card."""
+    course, subject = tried.course, tried.subject
+    return {
+        "partial": tried.partial,
+        "course": _course(course) if course else None,
+        "trials": [_trial(item) for item in ((subject,) if subject else ()) + tried.biologics],
+        "lines": history_lines(tried, catalogue, catalogue.subject),
+    }
+
+
+def _course(course: Course) -> dict[str, Any]:
+    return {
+        "indication": course.indication,
+        "levels": [
+            {
+                "dailyMg": item.daily_mg,
+                "start": item.start.isoformat(),
+                "end": _day(item.end),
+                "days": item.days,
+                "suppliedDays": item.supplied,
+                "isInduction": item == course.induction,
+            }
+            for item in course.levels
+        ],
+        "reducedFor": list(course.reduced_for),
+        "sinceInduction": course.since_induction,
+        "response": course.response.value,
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "ingredient": trial.ingredient,
+        "class": trial.class_id,
+        "inForce": trial.in_force,
+        "first": _day(trial.first),
+        "last": _day(trial.last),
+        "outcomes": [
+            {
+                "outcome": item.stated.outcome.value,
+                "by": str(item.stated.by),
+                "coded": item.stated.coded,
+                "on": _day(item.on),
+            }
+            for item in trial.outcomes
+        ],
+    }
+
+
 def _finding(finding: Finding, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]:
     return {
         "rule": finding.rule,
@@ -216,6 +270,7 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     ignored = [f"{item['resource']} ({item['ingredient']}): {item['reason']}" for item in said.get("ignored", ())]
     yield from _section("Ignored", ignored)
     yield from _section("Problems", _problem_lines(said.get("problems", {})))
+    yield from _section("History", _history_lines(said.get("history", {})))
     yield from _section("Findings", [line for item in said.get("findings", ()) for line in _finding_lines(item)])
     yield from _section("Cards", [f"{item['indicator']}: {item['summary']}" for item in said.get("cards", ())])
     hidden = [f"{item['key']}: {item['indicator']}" for item in said.get("hidden", ())]
@@ -279,6 +334,27 @@ def _problem_lines(problems: Mapping[str, Any]) -> list[str]:
     lines = [] if problems["supplied"] else ["the problem list was not supplied"]
     for title in ("indications", "activeSeriousInfections", "others"):
         lines += [f"{title}: {item['group']} ({item['resource']})" for item in problems[title]]
+    return lines
+
+
+def _history_lines(tried: Mapping[str, Any]) -> list[str]:
+    """Return the sentences of the card, then the levels and stop reasons that they rest on."""
+    if not tried:
+        return []
+    lines = ["from the part of the record that was read"] if tried["partial"] else []
+    lines += tried["lines"]
+    for item in (tried["course"] or {}).get("levels", ()):
+        until = (
+            f"to {item['end']}, {item['days']} d, supplied {item['suppliedDays']} d"
+            if item["end"]
+            else "end not recorded"
+        )
+        lines.append(f"level {item['dailyMg']:g} mg a day from {item['start']} {until}")
+    for trial in tried["trials"]:
+        known = "; ".join(f"{each['outcome']} by {each['by']} {each['on'] or 'undated'}" for each in trial["outcomes"])
+        last = "in force" if trial["inForce"] else f"to {trial['last'] or 'unknown'}"
+        first = trial["first"] or "unknown"
+        lines.append(f"{trial['ingredient']} ({trial['class']}) from {first} {last}: {known or 'no stop reason'}")
     return lines
 
 
