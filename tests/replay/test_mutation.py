@@ -71,11 +71,11 @@ def test_an_explanation_of_a_line_that_is_gone_is_unfounded() -> None:
 def test_the_check_reports_what_no_case_notices_and_only_that(tmp_path: Path) -> None:
     nothing = tmp_path / "equivalent.yaml"
     nothing.write_text("[]\n", encoding="utf-8")
-    options = ["--within", "_Detector._relation", "--equivalent", str(nothing)]
+    options = ["--within", "_Detector._indication", "--equivalent", str(nothing)]
     command = [sys.executable, "-m", "tests.replay.mutation", "cards.detect", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     *survivors, count = done.stdout.splitlines()
-    explained = [key for key in equivalents() if key[1] == "_Detector._relation"]
+    explained = [key for key in equivalents() if key[1] == "_Detector._indication"]
     assert sorted(line.split(": ")[1] for line in survivors) == sorted(key[3] for key in explained)
     assert f" {len(explained)} survived, 0 change no answer, 0 not tried, " in count
     assert not count.startswith("0 killed")
