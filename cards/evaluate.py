@@ -13,6 +13,7 @@ from cards.monitoring import monitoring_card
 from cards.options import Choice, Situation, choice
 from cards.options_card import options_card
 from cards.problems import Problems, problems
+from cards.unidentified import doubtful
 
 _SERIOUS = frozenset(
     {
@@ -82,9 +83,14 @@ def _beside(
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:
-    """Return the gaps of the record; another patient's medicine of a rule's class is one."""
-    gaps = {gap: count for gap, count in record.gaps.items() if count}
+    """Return the gaps of the record: an entry of unknown drug that may count, another patient's medicine of a rule."""
     scope = catalogue.in_scope(question.jurisdiction, question.policy.disabled)
+    unknown = record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0)
+    counts = {
+        **record.gaps,
+        Gap.MEDICATION_UNIDENTIFIED: unknown + doubtful(record.unidentified, scope, catalogue, question.on),
+    }
+    gaps = {gap: count for gap, count in counts.items() if count}
     strangers = {item.ref for item in found.ignored if item.reason is Ignore.OTHER_PATIENT and item.ingredient in scope}
     return {**gaps, Gap.OTHER_PATIENT: len(strangers)} if strangers else gaps
 

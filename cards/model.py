@@ -195,7 +195,10 @@ class Gap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """Everything the decision may look at. `gaps` counts what is missing from it, by kind."""
+    """Everything the decision may look at. `gaps` counts what is missing from it, by kind.
+
+    `unidentified` are entries of the medication list whose drug nothing names; they recognise no ingredient.
+    """
 
     patient: str
     medications: tuple[MedicationFact, ...] = ()
@@ -204,6 +207,7 @@ class PatientRecord:
     birth_date: date | None = None
     encounter: str | None = None
     gaps: Mapping[Gap, int] = field(default_factory=dict)
+    unidentified: tuple[MedicationFact, ...] = ()
 
 
 class Hook(StrEnum):

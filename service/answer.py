@@ -50,13 +50,17 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class DraftTrace:
-    """What the first look made of one draft; `asked` says that the call is about it."""
+    """What the first look made of one draft; `asked` says that the call is about it.
+
+    `unidentified` says that a drug was chosen which nothing names.
+    """
 
     ref: str
     asked: bool
     orders: bool
     recognised: tuple[Recognised, ...]
     unresolved: bool
+    unidentified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def _trace(
 ) -> Trace:
     refs = {draft.ref for draft in asked}
     looks = tuple(
-        DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved)
+        DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified)
         for draft in drafts.items
     )
     return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read)
@@ -193,6 +197,7 @@ def _assessed(
         birth_date=chart.birth_date,
         encounter=request.encounter,
         gaps=_gaps(prefetched, chart, drafts),
+        unidentified=chart.unidentified,
     )
     options = engine.options
     selections = None if request.selections is None else frozenset(request.selections)
@@ -208,7 +213,7 @@ def _assessed(
         rules=tuple(finding.rule for finding in assessment.findings),
         indicators=tuple(card.indicator.value for card in shown),
         deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
-        unidentified=record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
+        unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
         assessment=assessment,
         silent=client.silent,
     )
@@ -237,8 +242,8 @@ def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mappin
     gaps = dict(prefetched.gaps)
     for gap, count in chart.gaps.items():
         gaps[gap] = gaps.get(gap, 0) + count
-    if unresolved := sum(draft.orders for draft in drafts.unresolved):
-        gaps[Gap.MEDICATION_UNIDENTIFIED] = gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0) + unresolved
+    if unknown := sum(draft.orders for draft in drafts.unidentified):
+        gaps[Gap.MEDICATION_UNIDENTIFIED] = gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0) + unknown
     return gaps
 
 

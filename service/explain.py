@@ -88,6 +88,7 @@ def _draft(item: DraftTrace) -> dict[str, Any]:
         "orders": item.orders,
         "recognised": [_recognised(each) for each in item.recognised],
         "unresolved": item.unresolved,
+        "unidentified": item.unidentified,
     }
 
 
@@ -327,8 +328,14 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 def _draft_line(item: Mapping[str, Any]) -> str:
     names = [f"{each['ingredient']} by {each['by']}{_place(each)}" for each in item["recognised"]]
-    what = ", ".join(names) or ("Medication reference not resolved" if item["unresolved"] else "no medicine of ours")
+    what = ", ".join(names) or _unnamed(item)
     return f"{item['resource']}{'' if item['asked'] else ' (not selected)'}: {what}"
+
+
+def _unnamed(item: Mapping[str, Any]) -> str:
+    if item["unresolved"]:
+        return "Medication reference not resolved"
+    return "a code of an unknown list, and no name" if item["unidentified"] else "no medicine of ours"
 
 
 def _place(item: Mapping[str, Any]) -> str:

@@ -7,29 +7,28 @@ from datetime import date
 
 from cards.model import AllergyFact, ConditionFact, Gap, MedicationFact, Origin
 from cards.recognise import Recogniser
+from service.errors import InvalidRequest
 from service.fhir.conditions import allergy_fact, allergy_ingredients, birth_date, condition_fact, problem_codes
-from service.fhir.library import MedicationLibrary
-from service.fhir.medications import KINDS, medication_fact, status_of
+from service.fhir.library import Drug, MedicationLibrary
+from service.fhir.medications import KINDS, medication_fact
 from service.fhir.references import is_of_other_patient
 from service.fhir.scan import Peek, Resource, Scan, decode, parsed
 from service.wire import Deviation
-
-# What could not count as therapy anyway: that its drug is unknown is no gap.
-_VOID = frozenset({"entered-in-error", "cancelled", "draft", "not-done", "not-taken", "declined"})
-_VOID_INTENTS = frozenset({"proposal", "option"})
 
 
 @dataclass(frozen=True, slots=True)
 class ChartReading:
     """The facts of the record, in the order of delivery, and what is missing from them.
 
-    `counts` has the number of delivered resources of each type that we read.
+    `unidentified` are the medication entries whose drug nothing names. `counts` has the number of delivered resources
+    of each type that we read.
     """
 
     medications: tuple[MedicationFact, ...] = ()
     conditions: tuple[ConditionFact, ...] = ()
     allergies: tuple[AllergyFact, ...] = ()
     birth_date: date | None = None
+    unidentified: tuple[MedicationFact, ...] = ()
     gaps: Mapping[Gap, int] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -52,6 +51,7 @@ def read_chart(
         tuple(reader.conditions),
         tuple(reader.allergies),
         reader.birth_date,
+        tuple(reader.unidentified),
         dict(reader.gaps),
         tuple(reader.deviations),
         dict(Counter(item.kind for item in delivered if item.kind in _READ)),
@@ -82,6 +82,7 @@ class _Reader:
     medications: list[MedicationFact] = field(default_factory=list)
     conditions: list[ConditionFact] = field(default_factory=list)
     allergies: list[AllergyFact] = field(default_factory=list)
+    unidentified: list[MedicationFact] = field(default_factory=list)
     birth_date: date | None = None
     gaps: Counter[Gap] = field(default_factory=Counter)
     deviations: list[Deviation] = field(default_factory=list)
@@ -103,7 +104,7 @@ class _Reader:
             return
         drug = self.library.drug(scan)
         if not drug.identified:
-            self._count_unidentified(scan)
+            self._read_unidentified(resource, scan, drug, ref)
             return
         if not self.recogniser.medication(drug.codes, drug.names).recognised:
             return
@@ -114,10 +115,17 @@ class _Reader:
         self.medications.append(reading.fact)
         self.deviations += reading.deviations
 
-    def _count_unidentified(self, scan: Scan) -> None:
-        void = status_of(scan) in _VOID or scan.intent in _VOID_INTENTS or scan.do_not_perform
-        if not void and not is_of_other_patient(scan, self.patient):
+    def _read_unidentified(self, resource: Resource, scan: Scan, drug: Drug, ref: str) -> None:
+        """Keep what the entry says of status and dates: these may tell that no drug in it would count."""
+        try:
+            whole = parsed(resource.raw, ref_place(resource))
+        except InvalidRequest:
+            whole = None  # a repeated key matters where a drug of ours is decided on, and here it only leaves the doubt
+        if whole is None:
             self.gaps[Gap.MEDICATION_UNIDENTIFIED] += 1
+            return
+        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser)
+        self.unidentified.append(reading.fact)
 
     def _read_condition(self, resource: Resource, ref: str) -> None:
         scan = decode(resource.raw, Scan)

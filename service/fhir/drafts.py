@@ -33,9 +33,9 @@ class Draft:
     drug: Drug = field(repr=False)
 
     @property
-    def identified(self) -> bool:
-        """Say whether anything names the drug, be it ours or not; nothing does while none has been chosen."""
-        return self.drug.identified
+    def unidentified(self) -> bool:
+        """Say whether a drug was chosen that nothing names: a reference to nothing, or a local code without a word."""
+        return self.unresolved or (self.drug.chosen and not self.drug.identified)
 
     @property
     def orders(self) -> bool:
@@ -63,6 +63,11 @@ class Drafts:
     def unresolved(self) -> tuple[Draft, ...]:
         """Return the drafts whose drug is not known."""
         return tuple(draft for draft in self.items if draft.unresolved)
+
+    @property
+    def unidentified(self) -> tuple[Draft, ...]:
+        """Return this patient's drafts of which nobody can say whether their drug is one of ours."""
+        return tuple(draft for draft in self.items if draft.unidentified and not draft.other_patient)
 
 
 @dataclass(frozen=True, slots=True)

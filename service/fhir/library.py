@@ -34,8 +34,9 @@ _SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM})
 class Drug:
     """Everything a resource says about which drug it means and where it goes.
 
-    `identified` is false where nothing names the drug, neither words nor a code of a system that we know; `unresolved`
-    where all there is is a reference that leads to nothing that was delivered, or to a Medication that names nothing.
+    `chosen` is false where no drug has been picked yet: there is no word, no code and no reference. `identified` is
+    false where nothing names the drug, neither words nor a code of a system that we know; `unresolved` where all there
+    is is a reference that leads to nothing that was delivered, or to a Medication that names nothing.
     `modified` marks a Medication that carries a modifier we do not know.
     """
 
@@ -44,6 +45,7 @@ class Drug:
     places: tuple[Code, ...] = ()
     place_texts: tuple[str, ...] = ()
     text: str = ""
+    chosen: bool = False
     identified: bool = False
     unresolved: bool = False
     modified: bool = False
@@ -101,7 +103,7 @@ def _service_drug(scan: Scan) -> Drug:
     naming = _Naming(MedicationLibrary(), scan)
     naming.either(scan.code)
     codes = tuple(code for code in naming.codes if code.system in _SERVICE_SYSTEMS)
-    return Drug(codes=codes, text=naming.text(), identified=True)
+    return Drug(codes=codes, text=naming.text(), chosen=True, identified=True)
 
 
 def is_modified(medication: MedicationScan) -> bool:
@@ -117,6 +119,7 @@ class _Naming:
     names: list[str] = field(default_factory=list)
     places: list[Code] = field(default_factory=list)
     place_texts: list[str] = field(default_factory=list)
+    picked: bool = False
     coded: bool = False
     referred: bool = False
     modified: bool = False
@@ -134,6 +137,7 @@ class _Naming:
             tuple(dict.fromkeys(self.places)),
             tuple(dict.fromkeys(self.place_texts)),
             self.text(),
+            identified or self.picked or self.referred,
             identified,
             self.referred and not identified,
             self.modified,
@@ -148,6 +152,7 @@ class _Naming:
         self._name(concept.text)
         for coding in concept.coding or ():
             # A code of a local list, without a word beside it, may be anything.
+            self.picked = self.picked or bool(coding.code)
             self.coded = self.coded or bool(coding.code and coding.system and systems.system_of(coding.system))
             self.codes += systems.codes(coding.system, coding.code)
             self._name(coding.display)

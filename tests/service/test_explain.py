@@ -169,6 +169,12 @@ def test_what_was_missing_is_told(engine: Engine) -> None:
     assert "\nMissing\n  medications-failed: 1\n" in as_text(said)
 
 
+def test_it_says_which_draft_names_no_drug(engine: Engine) -> None:
+    said = _explained("order-sign__upadacitinib-beside-a-draft-with-a-local-code", engine)
+    assert [item["unidentified"] for item in said["drafts"]] == [False, True]
+    assert "  MedicationRequest/draft-local: a code of an unknown list, and no name" in as_text(said).splitlines()
+
+
 def test_absent_prefetch_keys_are_told(engine: Engine) -> None:
     said = _explained(NO_PREFETCH, engine)
     assert said["prefetch"] == dict.fromkeys(PREFETCH, "absent")

@@ -248,3 +248,38 @@ def test_a_withdrawn_draft_orders_nothing(change: Json, orders: bool) -> None:
 def test_facts_of_drafts_are_of_the_session_and_only_of_the_catalogue() -> None:
     facts = draft_facts(_scanned(make.draft("d1", "upadacitinib"), make.draft("d2", "metformin"))).medications
     assert [(fact.ref, fact.origin) for fact in facts] == [("MedicationRequest/d1", Origin.DRAFT)]
+
+
+LOCAL = make.coding("urn:formulary", "778123")
+
+
+@pytest.mark.parametrize(
+    ("drug", "unidentified"),
+    [
+        ({"medicationCodeableConcept": {"coding": [LOCAL]}}, True),
+        ({"medicationCodeableConcept": {"coding": [{"code": "778123"}]}}, True),
+        ({"medication": {"concept": {"coding": [LOCAL]}}}, True),
+        ({"medicationReference": {"reference": "#m1"}, "contained": [{**RINVOQ, "code": {"coding": [LOCAL]}}]}, True),
+        ({"medicationReference": {"reference": "Medication/gone"}}, True),
+        ({"medicationCodeableConcept": {"coding": [{**LOCAL, "display": "cetirizine 10 mg tablet"}]}}, False),
+        ({"medicationCodeableConcept": {"coding": [LOCAL], "text": "cetirizine"}}, False),
+        ({"medicationCodeableConcept": {"coding": [LOCAL, make.coding(RXNORM, "861007")]}}, False),
+        ({"medicationCodeableConcept": {"coding": [{"system": "urn:formulary", "code": ""}]}}, False),
+        ({"medicationCodeableConcept": {"coding": []}}, False),
+        ({"medicationCodeableConcept": {}}, False),
+        ({}, False),
+    ],
+)
+def test_a_draft_is_unidentified_where_a_drug_was_chosen_that_nothing_names(drug: Json, unidentified: bool) -> None:
+    drafts = _scanned(_order(**drug))
+    assert [draft.ref for draft in drafts.unidentified] == (["MedicationRequest/draft-1"] if unidentified else [])
+
+
+def test_an_unidentified_draft_of_another_patient_is_none_of_this_session() -> None:
+    drug = {"medicationCodeableConcept": {"coding": [LOCAL]}}
+    assert _scanned(_order(**drug, subject=make.reference("Patient", "other"))).unidentified == ()
+
+
+def test_a_service_without_a_drug_code_orders_no_drug_at_all() -> None:
+    service = {"resourceType": "ServiceRequest", "id": "s1", "status": "draft", "code": {"coding": [LOCAL]}}
+    assert _scanned(service).unidentified == ()

@@ -341,25 +341,19 @@ def test_drugs_outside_the_catalogue_are_neither_facts_nor_gaps() -> None:
         {"medicationCodeableConcept": {"coding": [{"system": "urn:formulary", "code": "778123"}]}},
     ],
 )
-@pytest.mark.parametrize(
-    ("change", "count"),
-    [
-        ({"status": "active"}, 1),
-        ({"status": None}, 1),
-        ({"status": "stopped"}, 1),
-        ({"status": "entered-in-error"}, 0),
-        ({"status": "cancelled"}, 0),
-        ({"status": "draft"}, 0),
-        ({"intent": "proposal"}, 0),
-        ({"doNotPerform": True}, 0),
-        ({"subject": {"reference": "Patient/other"}}, 0),
-    ],
-)
-def test_a_medication_that_nothing_names_is_a_gap_unless_it_could_not_count(
-    drug: Json, change: Json, count: int
-) -> None:
-    order = make.medication_request("r1", "", **{"medicationCodeableConcept": None, **change, **drug})
-    assert _chart(order).gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0) == count
+def test_a_medication_that_nothing_names_keeps_its_status_and_dates(drug: Json) -> None:
+    stopped = {"status": "stopped", "authoredOn": "2025-01-13", "statusChanged": "2025-02-03"}
+    order = make.medication_request("r1", "", **{"medicationCodeableConcept": None, **stopped, **drug})
+    (fact,) = _chart(order).unidentified
+    assert (fact.recognised, fact.status, fact.authored) == ((), "stopped", date(2025, 1, 13))
+    assert fact.status_changed == date(2025, 2, 3)
+
+
+def test_a_medication_that_nothing_names_and_that_repeats_a_key_is_a_gap() -> None:
+    raw = b'{"resourceType": "MedicationRequest", "id": "r1", "status": "stopped", "status": "active"}'
+    resource = Resource("MedicationRequest", msgspec.Raw(raw), "r1")
+    chart = read_chart([resource], make.PATIENT, MedicationLibrary(), RECOGNISER)
+    assert (chart.unidentified, chart.gaps) == ((), {Gap.MEDICATION_UNIDENTIFIED: 1})
 
 
 def test_a_code_of_a_known_system_that_is_not_ours_is_no_gap() -> None:
