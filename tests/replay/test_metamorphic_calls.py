@@ -32,7 +32,13 @@ def _cases() -> tuple[Case, ...]:
 def _changed(transform: Transform) -> list[str]:
     """Name the cases that are answered otherwise when their request is written in another way."""
     moved = ((case, replace(case, body=json.dumps(transform(case.request)).encode())) for case in _cases())
-    return [case.name for case, other in moved if in_process(other) != (case.status, case.expected)]
+    return [case.name for case, other in moved if _at_home(in_process(other)) != (case.status, case.expected)]
+
+
+def _at_home(answered: tuple[int, Any]) -> tuple[int, Any]:
+    """Write the references of a draft that goes back as it came as the recorded call writes them."""
+    status, body = answered
+    return status, json.loads(json.dumps(body).replace(f"{OTHER_BASE}/", ""))
 
 
 def _movable(entry: Any) -> bool:
@@ -69,7 +75,9 @@ def one_bundle_the_other_way_round(request: Json) -> Json:
         kept[key], entries = _emptied(value)
         everything += entries[::-1]
     bundle = {"resourceType": "Bundle", "type": "searchset", "entry": everything}
-    return {**request, "prefetch": {**kept, "everything": bundle} if everything else kept}
+    # A Bundle under an unknown key says that the medication list was asked for: only where it was.
+    key = "everything" if any(name.startswith("medication") for name in request["prefetch"]) else "conditions"
+    return {**request, "prefetch": {**kept, key: bundle} if everything else kept}
 
 
 def bundles_in_bundles(request: Json) -> Json:
