@@ -10,7 +10,7 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Reported:
     """One line of the report. `failure` are lines for a reader; `skipped` says why; `notes` are printed beside it."""
 
     group: str
@@ -20,7 +20,7 @@ class Tested:
     notes: tuple[str, ...] = ()
 
 
-def junit_report(name: str, tests: Sequence[Tested]) -> bytes:
+def junit_report(name: str, tests: Sequence[Reported]) -> bytes:
     """Return the tests as one suite in XML."""
     failed, skipped = (sum(bool(found) for found in kind) for kind in _kinds(tests))
     suite = ElementTree.Element(
@@ -38,7 +38,7 @@ def junit_report(name: str, tests: Sequence[Tested]) -> bytes:
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
-def _kinds(tests: Sequence[Tested]) -> tuple[list[object], list[object]]:
+def _kinds(tests: Sequence[Reported]) -> tuple[list[object], list[object]]:
     return [test.failure and not test.skipped for test in tests], [test.skipped for test in tests]
 
 

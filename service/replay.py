@@ -16,7 +16,7 @@ from service.answer import Engine, answer, build_engine
 from service.cases import Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
 from service.errors import ServiceError, operation_outcome
-from service.junit import Tested, junit_report
+from service.junit import Reported, junit_report
 from service.settings import Settings
 
 _SECONDS = 30
@@ -176,7 +176,7 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
     """Return the outcomes as a JUnit report."""
     return junit_report(
         "replay",
-        [Tested(item.case.hook, item.case.name, item.differences, item.left_out) for item in outcomes],
+        [Reported(item.case.hook, item.case.name, item.differences, item.left_out) for item in outcomes],
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from service.conformance.client import OK, is_loopback
+from service.conformance.client import OK, UNAUTHORIZED, is_loopback
 from service.conformance.model import Check, Level, Observation, observe
 from service.conformance.reading import empty_values, extensions, is_text, objects, shown
 from service.conformance.visit import Visit
@@ -41,7 +41,8 @@ def _templates(visit: Visit) -> Iterator[tuple[str, str]]:
 
 
 def _status(visit: Visit) -> Iterable[Observation]:
-    yield observe("GET /cds-services", "HTTP 200", visit.discovery.told, holds=visit.discovery.status == OK)
+    hint = "; give --jwt or --key" if visit.discovery.status == UNAUTHORIZED else ""
+    yield observe("GET /cds-services", "HTTP 200", visit.discovery.told + hint, holds=visit.discovery.status == OK)
 
 
 def _is_json(visit: Visit) -> Iterable[Observation]:

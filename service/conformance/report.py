@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.conformance.model import Check, Group, Result, Verdict
-from service.junit import Tested, junit_report
+from service.junit import Reported, junit_report
 
 LONGEST_LIST = 5
 _STYLES = {
@@ -121,14 +121,14 @@ def _described(result: Result) -> dict[str, Any]:
     return described
 
 
-def _tested(result: Result, *, strict: bool) -> Tested:
+def _tested(result: Result, *, strict: bool) -> Reported:
     lines = tuple(departures(result))
     name = f"{result.check.name}: {result.check.title} [{_weight(result.check)}]"
     left_out = f"not exercised: it needs {result.check.needs}" if result.verdict is Verdict.NOT_EXERCISED else None
     if failed([result], strict=strict):
-        return Tested(result.check.group.value, name, lines)
+        return Reported(result.check.group.value, name, lines)
     notes = (f"{result.verdict.value}:", *lines) if lines else ()
-    return Tested(result.check.group.value, name, skipped=left_out, notes=notes)
+    return Reported(result.check.group.value, name, skipped=left_out, notes=notes)
 
 
 def _one_line(text: str) -> str:

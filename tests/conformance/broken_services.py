@@ -1,4 +1,4 @@
-"""Deliberately broken services: for each check at least one fault that it has to find, and what else the fault upsets."""
+"""Deliberately broken services: for each check a fault that it has to find, and what else the fault upsets."""
 
 import json
 from collections.abc import Callable, Mapping
