@@ -161,7 +161,12 @@ def replay(cases: Path | None, *, url: str | None, updating: bool, junit: Path |
     "--origin", metavar="ORIGIN", help="Origin of the browser page that calls.  [default: the public sandbox]"
 )
 @click.option(
-    "--timeout", "seconds", metavar="SECONDS", type=click.FloatRange(min=0.1), default=10.0, show_default=True
+    "--timeout",
+    "seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    help="Longest wait for an answer.  [default: 10]",
 )
 @click.option(
     "--skip", multiple=True, type=click.Choice(["feedback", "cors", "trust"]), help="Leave a part out. Repeatable."
@@ -179,11 +184,11 @@ def conformance(url: str | None, *, listing: bool, **options: Any) -> None:
     """
     from rich.console import Console
 
-    from service.conformance import CHECKS
+    from service.conformance.catalogue import CHECKS, NOT_CHECKED
     from service.conformance.report import listed
 
     if listing:
-        listed(CHECKS, Console())
+        listed(CHECKS, NOT_CHECKED, Console())
         return
     if url is None:
         raise click.UsageError("Give the base URL of a CDS service, or --list.")
@@ -233,7 +238,7 @@ def _conforms(
     from service.conformance import Assignment, run
     from service.conformance.client import base_url
     from service.conformance.command import SANDBOX_ORIGIN, credentials, write_junit
-    from service.conformance.model import Group
+    from service.conformance.model import Part
     from service.conformance.report import as_json as json_report
     from service.conformance.report import failed, show
 
@@ -248,7 +253,7 @@ def _conforms(
         origin=origin or SANDBOX_ORIGIN,
         credentials=credentials(base, now=lambda: datetime.now(UTC), **tokens),
         seconds=seconds,
-        skipped=frozenset(Group(name) for name in skip),
+        skipped=frozenset(Part(name) for name in skip),
     )
     results = run(assignment, datetime.now(UTC))
     if junit:

@@ -7,7 +7,7 @@ from service.conformance.cards import Place, filled_array, one_of, optional, req
 from service.conformance.client import OK
 from service.conformance.model import Check, Level, Observation, observe
 from service.conformance.reading import is_reference, is_text, objects, shown
-from service.conformance.visit import Visit, cards_of, drafts_of
+from service.conformance.visit import Call, Visit, cards_of, drafts_of
 
 SHALL = Level.SHALL
 
@@ -66,12 +66,17 @@ def _drafts(visit: Visit) -> Iterable[Observation]:
         if call.service.hook not in ORDER_HOOKS:
             continue
         drafts = drafts_of(call.request)
-        for index, card in cards_of(call.exchange):
-            for _, suggestion in objects(card.get("suggestions")):
-                for _, action in objects(suggestion.get("actions")):
-                    if (target := _target(action)) is not None:
-                        where = f"{call.where}: $.cards[{index}], {action['type']}"
-                        yield observe(where, "a target among draftOrders", shown(target), holds=target in drafts)
+        for path, action in _actions_of(call):
+            if (target := _target(action)) is not None:
+                where = f"{call.where}: {path}, {action['type']}"
+                yield observe(where, "a target among draftOrders", shown(target), holds=target in drafts)
+
+
+def _actions_of(call: Call) -> Iterator[Place]:
+    for first, card in cards_of(call.exchange):
+        for second, suggestion in objects(card.get("suggestions")):
+            for third, action in objects(suggestion.get("actions")):
+                yield f"$.cards[{first}].suggestions[{second}].actions[{third}]", action
 
 
 def _system(visit: Visit) -> Iterable[Observation]:

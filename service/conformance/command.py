@@ -10,7 +10,7 @@ from typing import Any
 from service.cases import case_names, read_case, shift
 from service.conformance.catalogue import CHECKS
 from service.conformance.client import Client, Exchange
-from service.conformance.model import Group, Result, judge
+from service.conformance.model import Part, Result, judge
 from service.conformance.report import as_junit
 from service.conformance.tokens import Credentials, Signer, given_token, read_key
 from service.conformance.visit import Offered, Seed, Visitor, offered
@@ -30,7 +30,7 @@ class Assignment:
     origin: str = SANDBOX_ORIGIN
     credentials: Credentials | None = None
     seconds: float = 10.0
-    skipped: frozenset[Group] = field(default_factory=frozenset)
+    skipped: frozenset[Part] = field(default_factory=frozenset)
 
 
 class TokenOptionsError(ServiceError):

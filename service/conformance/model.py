@@ -16,7 +16,7 @@ class Level(StrEnum):
     INFORMATIVE = "informative"
 
 
-class Group(StrEnum):
+class Part(StrEnum):
     """The parts of the suite, in the order in which they are reported."""
 
     DISCOVERY = "discovery"
@@ -67,9 +67,9 @@ class Check:
     needs: str = "a service that is offered and answers"
 
     @property
-    def group(self) -> Group:
+    def group(self) -> Part:
         """Return the part of the suite that the check belongs to."""
-        return Group(self.name.partition(".")[0])
+        return Part(self.name.partition(".")[0])
 
     @property
     def inferno_ids(self) -> tuple[str, ...]:

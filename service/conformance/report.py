@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from service.conformance.model import Check, Group, Result, Verdict
+from service.conformance.model import Check, Part, Result, Verdict
 from service.junit import Reported, junit_report
 
 LONGEST_LIST = 5
@@ -31,7 +32,7 @@ def failed(results: Sequence[Result], *, strict: bool) -> bool:
 def show(results: Sequence[Result], base: str, console: Console) -> None:
     """Write a table per group; under each check that does not hold, what was expected, what came, and where."""
     console.print(Text(f"CDS Hooks conformance of {base}", style="bold"))
-    for group in Group:
+    for group in Part:
         members = [result for result in results if result.check.group is group]
         if members:
             console.print(_table(group, members))
@@ -61,17 +62,20 @@ def as_junit(results: Sequence[Result], *, strict: bool) -> bytes:
     return junit_report("conformance", [_tested(result, strict=strict) for result in results])
 
 
-def listed(checks: Sequence[Check], console: Console) -> None:
-    """Write every check with its requirements."""
+def listed(checks: Sequence[Check], not_checked: Mapping[str, tuple[int, ...]], console: Console) -> None:
+    """Write every check with its requirements, and the rows that are not checked with the reasons."""
     table = Table("Check", "Level", "Requirements", "What has to hold", box=None, pad_edge=False)
     for check in checks:
         table.add_row(check.name, check.level.value, check.requirements, check.title)
     console.print(table)
+    console.print("\nNot checked, since no caller can:")
+    for reason, rows in not_checked.items():
+        console.print(Text(f"  row{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}: {reason}"))
 
 
-def _table(group: Group, members: Sequence[Result]) -> Table:
+def _table(group: Part, members: Sequence[Result]) -> Table:
     table = Table(title=group.value, title_justify="left", title_style="bold", box=None, pad_edge=False, expand=True)
-    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True, min_width=13)
     table.add_column("Check", ratio=5)
     table.add_column("Requirements", ratio=2)
     for result in members:
@@ -80,21 +84,27 @@ def _table(group: Group, members: Sequence[Result]) -> Table:
     return table
 
 
-def _body(result: Result) -> Text:
-    lines = [Text(f"{result.check.title} [{result.check.name}]")]
+def _body(result: Result) -> Group:
+    style = _STYLES[result.verdict]
+    lines = list(departures(result))
     if result.verdict is Verdict.NOT_EXERCISED:
-        lines.append(Text(f"  needs {result.check.needs}", style="dim"))
-    lines += [Text(f"  {line}", style=_STYLES[result.verdict]) for line in departures(result)]
-    return Text("\n").join(lines)
+        lines.append(f"needs {result.check.needs}")
+    below = (Padding(Text(line, style=style), (0, 0, 0, 2)) for line in lines)
+    return Group(Text(f"{result.check.title} [{result.check.name}]"), *below)
 
 
 def departures(result: Result) -> Iterator[str]:
-    """Yield a line per departure, up to a few; of the rest the number."""
-    for item in result.departures[:LONGEST_LIST]:
-        yield f"{_one_line(item.where)}: expected {item.expected}; came {_one_line(item.came or '')}"
-    rest = len(result.departures) - LONGEST_LIST
+    """Yield a line per kind of departure, up to a few: what was expected, what came, and where."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for item in result.departures:
+        kinds.setdefault((item.expected, item.came or ""), []).append(item.where)
+    for (expected, came), places in list(kinds.items())[:LONGEST_LIST]:
+        others = len(places) - 1
+        more = f" and {others} more place{'s' * (others > 1)}" if others else ""
+        yield _one_line(f"expected {expected}; came {came}; at {places[0]}{more}")
+    rest = len(kinds) - LONGEST_LIST
     if rest > 0:
-        yield f"and {rest} more of {len(result.observed)} places looked at"
+        yield f"and {rest} more kinds, of {len(result.observed)} places looked at"
 
 
 def _weight(check: Check) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from service.conformance.client import OK, Client, Exchange
-from service.conformance.model import Group
+from service.conformance.model import Part
 from service.conformance.reading import is_reference, is_text, is_uuid, objects
 from service.conformance.samples import (
     PREFETCH_STATES,
@@ -136,7 +136,7 @@ class Visitor:
     seeds: tuple[Seed, ...] = ()
     origin: str = "https://sandbox.cds-hooks.org"
     credentials: Credentials | None = None
-    skipped: frozenset[Group] = frozenset()
+    skipped: frozenset[Part] = frozenset()
 
     @property
     def discovery_url(self) -> str:
@@ -159,9 +159,9 @@ class Visitor:
             offered=services,
             calls=calls,
             unknown=self.client.post(self.url(UNKNOWN_SERVICE), body) if services else None,
-            feedback=() if Group.FEEDBACK in self.skipped else tuple(self._feedback(services, calls)),
-            crossed=() if Group.CORS in self.skipped else tuple(self._crossed(services, calls, body)),
-            trust=None if Group.TRUST in self.skipped else self._trust(calls),
+            feedback=() if Part.FEEDBACK in self.skipped else tuple(self._feedback(services, calls)),
+            crossed=() if Part.CORS in self.skipped else tuple(self._crossed(services, calls, body)),
+            trust=None if Part.TRUST in self.skipped else self._trust(calls),
         )
 
     def url(self, service: str) -> str:
@@ -278,7 +278,7 @@ class Visitor:
             without=self._with(None, url, body),
             forged={kind: self._with(token, url, body) for kind, token in forged.items()},
             replayed=twice,
-            feedback=None if Group.FEEDBACK in self.skipped else self._with(None, f"{url}/feedback", feedback),
+            feedback=None if Part.FEEDBACK in self.skipped else self._with(None, f"{url}/feedback", feedback),
         )
 
     def _with(self, token: str | None, url: str, body: bytes) -> Exchange:

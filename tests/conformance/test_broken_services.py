@@ -11,7 +11,7 @@ from rich.console import Console
 from service.conformance import CHECKS, Assignment, Level, Result, Verdict, run
 from service.conformance.catalogue import NOT_CHECKED
 from service.conformance.client import Client
-from service.conformance.model import Group
+from service.conformance.model import Part
 from service.conformance.report import as_json, as_junit, show
 from service.conformance.tokens import Signer, given_token
 from tests.conformance.broken_services import BROKEN, Broken
@@ -66,7 +66,7 @@ def test_every_check_promises_one_sentence_and_names_its_rows() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
     assert all(check.title.endswith(".") and len(check.title) <= 100 for check in CHECKS)
     assert {check.name for check in CHECKS if not check.rows} == {"calls.deterministic"}
-    assert {check.group for check in CHECKS} == set(Group)
+    assert {check.group for check in CHECKS} == set(Part)
 
 
 def test_a_correct_service_that_asks_for_tokens_passes_every_check() -> None:

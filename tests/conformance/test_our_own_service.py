@@ -126,14 +126,14 @@ def test_a_bad_service_is_exit_code_1_with_expected_came_and_where(upa_cds: Run,
     code, out, err = upa_cds(f"{lax_base}/cds", "--junit", str(report), "--origin", "https://ehr.example.org")
     assert (code, err) == (1, "")
     told = " ".join(out.split())
-    assert "OPTIONS discovery: expected 2xx without a token; came HTTP 401" in told
-    assert "$.services[0].title: expected text; came null or nothing" in told
+    assert "expected 2xx without a token; came HTTP 401; at OPTIONS discovery and 2 more places" in told
+    assert "expected text; came null or nothing; at $.services[0].title and 1 more place" in told
     assert ", 1 failed, 1 warning, " in out
     suite = ElementTree.fromstring(report.read_bytes())
     (failure,) = suite.iter("failure")
     assert "came HTTP 401" in str(failure.get("message"))
     (note,) = suite.iter("system-out")
-    assert str(note.text).startswith("warning:\n$.services[0].title")
+    assert str(note.text).startswith("warning:\nexpected text; came null")
 
 
 @pytest.mark.enable_socket
@@ -219,6 +219,7 @@ def test_the_list_names_every_check_with_its_requirements_and_calls_nobody(upa_c
     code, out, _ = upa_cds("--list")
     assert code == 0
     line = next(line for line in out.splitlines() if line.startswith("cards.summary"))
+    assert "rows 7, 113, 114: documentation" in out
     assert line.split()[1:6] == [Level.SHALL, "row", "62;", "cds-hooks_2.0@83", "The"]
 
 
