@@ -3,10 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
-from cards.catalogue import Catalogue, Category, Label, Rule, Topic
+from cards.catalogue import AGE_65, CERTAINTIES, Catalogue, Category, Label, Rule, Topic
+from cards.course import INDUCTION_DAYS
 from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
+from cards.evidence import evidence_lines
 from cards.exposure import Basis, Contribution, Exposure
+from cards.history import History
+from cards.history_text import history_paragraph
 from cards.model import (
     Action,
     Card,
@@ -29,20 +34,29 @@ INCOMPLETE = "incomplete"
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes."""
+    """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes.
+
+    Items of a list stand together, without an empty line between them.
+    """
 
     text: str
     drop: int = 0
+    item: bool = False
 
 
 def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
     """Return the paragraphs as one text of at most `longest` characters, leaving out the least important."""
     kept = [item for item in paragraphs if item.text]
-    while len(text := "\n\n".join(item.text for item in kept)) > longest and any(item.drop for item in kept):
+    while len(text := _joined(kept)) > longest and any(item.drop for item in kept):
         least = max(item.drop for item in kept)
         last = max(index for index, item in enumerate(kept) if item.drop == least)
         kept.pop(last)
     return text if len(text) <= longest else _shortened(text, kept[-1].text, longest)
+
+
+def _joined(kept: Sequence[Paragraph]) -> str:
+    gaps = ("\n" if before.item and after.item else "\n\n" for before, after in pairwise(kept))
+    return "".join(part for item, gap in zip(kept, (*gaps, ""), strict=False) for part in (item.text, gap))
 
 
 def _shortened(text: str, footer: str, longest: int) -> str:
@@ -51,9 +65,16 @@ def _shortened(text: str, footer: str, longest: int) -> str:
     return f"{text[:room].rpartition(chr(10))[0].rstrip()}\n\n{footer}"
 
 
-def build(finding: Finding, problems: Problems, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:
-    """Return the card of a finding."""
-    return _Builder(finding, problems, gaps, catalogue, ask).card()
+def build(
+    finding: Finding,
+    problems: Problems,
+    gaps: Mapping[Gap, int],
+    catalogue: Catalogue,
+    ask: Question,
+    tried: History | None = None,
+) -> Card:
+    """Return the card of a finding; `tried` is the treatment history, which bowel disease and a biologic show."""
+    return _Builder(finding, problems, gaps, catalogue, ask, tried).card()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,7 @@ class _Builder:
     gaps: Mapping[Gap, int]
     catalogue: Catalogue
     ask: Question
+    tried: History | None = None
 
     def card(self) -> Card:
         drafts = [fact for item in self.finding.exposures for fact in item.drafts]
@@ -158,9 +180,12 @@ class _Builder:
         yield Paragraph(table(self.finding.exposures, self.catalogue, self.ask.on))
         yield from self._infection()
         yield from self._cautions()
+        yield from self._risks()
         yield Paragraph(self._why())
         yield Paragraph(self._indication())
+        yield from self._history()
         yield from self._remarks()
+        yield from self._evidence()
         yield from self._partner_labels()
         if self.finding.loud:
             yield Paragraph(self.lines["pitfalls"], drop=2)
@@ -208,6 +233,24 @@ class _Builder:
         undated = "" if all(found.values()) else self.lines["undated"]
         yield Paragraph(self.lines["infection"].format(infection=names, undated=undated))
 
+    def _risks(self) -> Iterator[Paragraph]:
+        """One line for each risk on record that the label speaks of, where the drugs overlap."""
+        if self.lead.relation is not Relation.OVERLAP:
+            return
+        present = set(self.problems.risks)
+        lines = [
+            self.lines["risk"].format(risk=self._risk_name(group), text=note.text)
+            for group, note in self.label.risks.items()
+            if group in present
+        ]
+        if lines:
+            yield Paragraph(self.lines["risks"].format(risks="\n".join(lines)))
+
+    def _risk_name(self, group: str) -> str:
+        if group == AGE_65:
+            return self.lines["age-65"].format(age=self.problems.age)
+        return self.catalogue.conditions[group].name
+
     def _cautions(self) -> Iterator[Paragraph]:
         """What must not be overlooked: replaced orders, no abrupt stop, gaps of the record."""
         for pair in self.finding.pairs:
@@ -232,8 +275,6 @@ class _Builder:
         sentence = self.label.sentence(pairs[0].indication)
         why = self.lines["why"].format(
             sentence=sentence.text,
-            label=self.label.name,
-            section=self.label.section,
             revision=self.label.revision,
             secondary=self.lines["secondary"] if sentence.verification != "primary" else "",
         )
@@ -266,6 +307,12 @@ class _Builder:
             return "indication-none"
         return "indication-failed" if Gap.CONDITIONS_FAILED in self.gaps else "indication-not-supplied"
 
+    def _history(self) -> Iterator[Paragraph]:
+        """Tell what was tried, where a biologic is added in Crohn's disease or ulcerative colitis."""
+        biologic = self.catalogue.drug_class(self.lead.partner.ingredient).category is Category.BIOLOGIC
+        if self.tried and self.finding.loud and biologic and self.lead.indication in INDUCTION_DAYS:
+            yield Paragraph(history_paragraph(self.tried, self.catalogue, self.lead.subject.ingredient), drop=1)
+
     def _remarks(self) -> Iterator[Paragraph]:
         partners = {pair.partner.ingredient for pair in self.finding.pairs}
         for remark in self.rule.remarks:
@@ -280,6 +327,20 @@ class _Builder:
             name = self.catalogue.ingredients[partner].name
             key = "partner-label" if known else "partner-label-none"
             yield Paragraph(self.lines[key].format(partner=name, text=known.text if known else ""), drop=2)
+
+    def _evidence(self) -> Iterator[Paragraph]:
+        """What is known of the combination; of its lines the least important goes before anything else."""
+        partners = {pair.partner.ingredient for pair in self._like_lead()}
+        found = evidence_lines(self.rule, partners, self.catalogue) if self.finding.loud else ()
+        if not found:
+            return
+        yield Paragraph(self.lines["evidence"], drop=2)
+        first = min(line.place for line in found)
+        for line in found:
+            rated = line.certainty != CERTAINTIES[-1]
+            certainty = self.lines["certainty"].format(certainty=line.certainty) if rated else ""
+            text = self.lines["evidence-item"].format(line=line.text, certainty=certainty)
+            yield Paragraph(text, drop=3 if line.place == first else 4 + line.place, item=True)
 
     def _doubts(self) -> Iterator[Paragraph]:
         facts = {item.fact.ref: (each, item.fact) for each in self.finding.exposures for item in each.contributions}
@@ -303,11 +364,15 @@ class _Builder:
                 yield Paragraph(self.lines["convention"].format(ingredient=self._name(exposure), days=days), drop=3)
 
     def _footer(self) -> str:
-        parts = [self.lines["scope"], self.lines["version"].format(version=self.catalogue.version)]
+        parts = [scope(self.catalogue, self.ask), self.lines["version"].format(version=self.catalogue.version)]
         if not self._approved():
             parts.append(self.lines["not-approved"])
         if self.finding.lowered:
             parts.append(self.lines["lowered"].format(indicator=self.finding.indicator.value))
+        if exception := self.finding.exception:
+            reason = self.catalogue.override_reasons[exception.reason].display
+            until = day(exception.until)
+            parts.append(self.lines["exception"].format(date=day(exception.on), reason=reason, until=until))
         return " ".join(parts)
 
     def _approved(self) -> bool:
@@ -350,8 +415,8 @@ def incomplete(
     """Return the card that says that the check was not completed; `subject` says that a subject drug is drafted."""
     wording = catalogue.wording
     reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
-    parts = (wording.lines["scope"], wording.lines["version"].format(version=catalogue.version))
-    text = wording.lines["incomplete"].format(reasons=reasons_told)
+    parts = (scope(catalogue, ask), wording.lines["version"].format(version=catalogue.version))
+    text = wording.lines["incomplete"].format(reasons=reasons_told, subjects=_subjects(catalogue, ask))
     loud = subject and ask.hook is not Hook.PATIENT_VIEW
     return Card(
         key=INCOMPLETE,
@@ -364,6 +429,16 @@ def incomplete(
         override_reasons=reasons(catalogue, wording.incomplete.override_reasons),
         drafts=tuple(sorted(fact.ref for fact in drafts)),
     )
+
+
+def scope(catalogue: Catalogue, ask: Question) -> str:
+    """Return the sentence that says what was checked and what was not."""
+    return catalogue.wording.lines["scope"].format(subjects=_subjects(catalogue, ask))
+
+
+def _subjects(catalogue: Catalogue, ask: Question) -> str:
+    keys = catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
+    return listed([catalogue.ingredients[key].name for key in keys])
 
 
 def gap_texts(gaps: Mapping[Gap, int], catalogue: Catalogue, *, medications_only: bool = False) -> list[str]:

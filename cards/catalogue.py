@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cards.model import Code, Gap, System
+from cards.model import Code, Gap, Outcome, System
+from cards.wilson import Interval, wilson
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -23,6 +24,7 @@ TopicCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,100}$")]
 CodeLists = Mapping[System, tuple[CodeValue, ...]]
 
 GENERIC = "generic"
+AGE_65 = "age-65"
 
 
 class Strict(BaseModel):
@@ -134,6 +136,13 @@ class Regimen(Strict):
     verification: Verification
 
 
+class Strength(Strict):
+    """One strength of an ingredient's products, in milligrams a unit, and the product codes that state it."""
+
+    mg: Annotated[float, Field(gt=0, le=10_000)]
+    codes: CodeLists
+
+
 class Use(Strict):
     """How well it is known that an ingredient is used for an indication."""
 
@@ -154,6 +163,7 @@ class Ingredient(Strict):
     non_systemic_codes: CodeLists = Field(default_factory=dict)
     windows: Windows = Windows()
     regimens: Mapping[Slug, Regimen] = Field(default_factory=dict)
+    strengths: tuple[Strength, ...] = ()
     used_for: Mapping[Slug, Verification | Use] = Field(default_factory=dict)
     note: Text | None = None
 
@@ -212,6 +222,24 @@ class ConditionsFile(Strict):
     groups: Mapping[Slug, ConditionGroup]
 
 
+class StatedReason(Strict):
+    """What states an outcome: codes of stop reasons, else phrases that are looked up as whole words in their text."""
+
+    name: Text
+    codes: CodeLists = Field(default_factory=dict)
+    phrases: tuple[Text, ...] = ()
+    verification: Verification
+    sources: tuple[Text, ...] = ()
+    note: Text | None = None
+
+
+class OutcomesFile(Strict):
+    """`outcomes.yaml`. A text that holds one of the `dismissing` words states nothing."""
+
+    outcomes: Mapping[Outcome, StatedReason]
+    dismissing: tuple[Text, ...]
+
+
 class Sentence(Strict):
     """The label's statement on combinations for one indication, in its own words as far as they were seen."""
 
@@ -219,8 +247,18 @@ class Sentence(Strict):
     verification: Verification
 
 
+class RiskNote(Strict):
+    """What the product information says of a risk that a patient may have on record."""
+
+    text: Text
+    verification: Verification
+
+
 class Label(Strict):
-    """The product information of one subject ingredient that a jurisdiction cites."""
+    """The product information of one subject ingredient that a jurisdiction cites.
+
+    `risks` are by condition group, in the order in which a card lists them; `age-65` stands for age 65 or over.
+    """
 
     name: Text
     short: Text
@@ -233,6 +271,7 @@ class Label(Strict):
     warning: Text
     verification: Verification
     sentences: Mapping[Slug, Sentence]
+    risks: Mapping[Slug, RiskNote] = Field(default_factory=dict)
 
     def sentence(self, indication: str | None) -> Sentence:
         """Return the sentence of an indication, or the generic one where the label has none of its own."""
@@ -289,8 +328,11 @@ class Topic(Strict):
 class Rule(Strict):
     """A rule: subject ingredients, partner ingredients, and the clause for each jurisdiction and indication.
 
+    In a jurisdiction without clauses the rule does not exist: nobody has read there what the label says.
+
     `only_if` holds partners that fire only where the deciding indication is the given one. `quiet` holds partners
-    that are `info` unless one of the given indications decides or none is known.
+    that are `info` unless one of the given indications decides or none is known. `evidence` is in the order of
+    importance: where a card has no room for all lines, those from its end go first.
     """
 
     title: Text
@@ -335,28 +377,42 @@ class OverrideReasonsFile(Strict):
 
 
 class Proportion(Strict):
-    """A count and its denominator."""
+    """A count and its denominator; `inferred` says that the count was worked out from a percentage."""
 
     what: Text
     events: Annotated[int, Field(ge=0)]
     of: Annotated[int, Field(gt=0)]
+    inferred: bool = False
+
+    @property
+    def interval(self) -> Interval:
+        """Return the Wilson 95% interval."""
+        return wilson(self.events, self.of)
+
+
+Certainty = Literal["high", "moderate", "low", "very low", "not rated"]
+CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
 
 
 class EvidenceEntry(Strict):
-    """One source of evidence with what it says and how far that was checked."""
+    """One source of evidence with what it says and how far that was checked.
+
+    `line` is what a card prints of it; with `partners` only where one of these ingredients is in the pair.
+    """
 
     citation: Text
-    doi: Text | None = None
-    pmid: Text | None = None
-    url: Text | None = None
+    doi: Annotated[str, StringConstraints(pattern=r"^10\.[0-9]{4,9}/[^\s]+$")] | None = None
+    pmid: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}$")] | None = None
+    url: Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$")] | None = None
     population: Text | None = None
     n: int | None = None
     design: Text | None = None
     figures: tuple[Proportion, ...] = ()
     finding: Text
-    certainty: Literal["high", "moderate", "low", "very low", "not rated"]
+    certainty: Certainty
     verification: Verification
     line: Text | None = None
+    partners: tuple[Slug, ...] = ()
     note: Text | None = None
     approval: Approval = Approval()
 
@@ -388,6 +444,95 @@ class EvidenceFile(Strict):
     statements: Mapping[Slug, SourceStatement] = Field(default_factory=dict)
 
 
+class CardSource(Strict):
+    """What a card names as its source."""
+
+    label: Text
+    url: Text | None = None
+
+
+class Option(Strict):
+    """One drug that the options card can name: why, on what evidence, and for whom.
+
+    `without_exposure_to` are classes of which no other ingredient may have been given, `without_failure_of` classes of
+    which none may have failed. `limited_exposure` offers it only after few biologics.
+    """
+
+    ingredient: Slug
+    reason: Text
+    evidence: tuple[Slug, ...] = ()
+    without_exposure_to: tuple[Slug, ...] = ()
+    without_failure_of: tuple[Slug, ...] = ()
+    limited_exposure: bool = False
+    may_be_recommended: bool = False
+
+
+class NamedOptions(Strict):
+    """The candidates that replace all others where a problem is on record."""
+
+    note: Text
+    candidates: tuple[Option, ...] = Field(min_length=1)
+
+
+class OptionList(Strict):
+    """The candidates of one indication, in their order, and what the card says about all of them."""
+
+    source: CardSource
+    candidates: tuple[Option, ...] = Field(min_length=1)
+    named_for: Mapping[Slug, NamedOptions] = Field(default_factory=dict)
+    notes: tuple[Text, ...]
+
+    def every(self) -> tuple[Option, ...]:
+        """Return the candidates for whatever problem."""
+        return (*self.candidates, *(item for named in self.named_for.values() for item in named.candidates))
+
+
+class LimitedExposure(Strict):
+    """Up to how many biologics exposure is limited, and failure of which classes makes it multiple."""
+
+    biologics: Annotated[int, Field(ge=0)]
+    without_failure_of: tuple[Slug, ...] = ()
+
+
+class OptionsFile(Strict):
+    """`options.yaml`. `rxnorm` gives each candidate the ingredient code that an order is written with."""
+
+    rule: Slug
+    topic: Topic
+    adult_from: Annotated[int, Field(ge=1)]
+    most: Annotated[int, Field(ge=1, le=8)]
+    limited_exposure: LimitedExposure
+    rxnorm: Mapping[Slug, CodeValue]
+    indications: Mapping[Slug, OptionList]
+    approval: Approval = Approval()
+
+    def ingredients(self) -> tuple[str, ...]:
+        """Return every ingredient that can be offered, each once."""
+        return tuple(dict.fromkeys(item.ingredient for each in self.indications.values() for item in each.every()))
+
+
+class MonitoringItem(Strict):
+    """One order of the monitoring card; where `group` is on record, the card says so."""
+
+    order: Text
+    when: Text
+    verification: Verification
+    group: Slug | None = None
+    warning: Text | None = None
+    note: Text | None = None
+
+
+class MonitoringFile(Strict):
+    """`monitoring.yaml`."""
+
+    rule: Slug
+    topic: Topic
+    source: CardSource
+    seen: Text
+    items: Mapping[Slug, MonitoringItem] = Field(min_length=1)
+    approval: Approval = Approval()
+
+
 class PartnerLabel(Strict):
     """What the label of a partner says on the combination, or that nothing verified was found."""
 
@@ -412,8 +557,11 @@ class Wording(Strict):
     states: Mapping[Slug, Text]
     dates: Mapping[Slug, Text]
     lines: Mapping[Slug, str]
+    history: Mapping[Slug, str]
     gaps: Mapping[Gap, Text]
     suggestions: Mapping[Slug, Text]
+    options: Mapping[Slug, str]
+    monitoring: Mapping[Slug, str]
     incomplete: IncompleteWording
     partner_labels: tuple[PartnerLabel, ...]
 
@@ -443,6 +591,10 @@ class Catalogue:
     override_system: str
     override_reasons: Mapping[str, OverrideReason]
     sources: tuple[Source, ...]
+    options: OptionsFile
+    monitoring: MonitoringFile
+    outcomes: Mapping[Outcome, StatedReason]
+    dismissing: tuple[str, ...]
     sha256: str
 
     @property
@@ -473,15 +625,24 @@ class Catalogue:
         conditional = [self.members(members) for members in rule.only_if.values()]
         return self.members(rule.partner).union(*conditional) - self.members(rule.subject)
 
-    def in_scope(self, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
-        """Return every ingredient that is a member of an enabled rule."""
-        enabled = (sides for key, sides in self.roles.items() if key not in disabled)
-        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
-
     @cached_property
-    def of_interest(self) -> frozenset[str]:
-        """Return every ingredient that is a member of any rule."""
-        return self.in_scope()
+    def subject(self) -> str:
+        """Return the drug whose course the treatment history follows: the subject of the first rule."""
+        return min(self.roles[next(iter(self.rules))][0])
+
+    def rules_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return the enabled rules that have clauses in a jurisdiction, in the order of the knowledge."""
+        return tuple(key for key, rule in self.rules.items() if jurisdiction in rule.clauses and key not in disabled)
+
+    def subjects_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """Return the subject ingredients of the enabled rules of a jurisdiction, in the order of the knowledge."""
+        subjects = frozenset().union(*(self.roles[key][0] for key in self.rules_in(jurisdiction, disabled)))
+        return tuple(key for key in self.ingredients if key in subjects)
+
+    def in_scope(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Return every ingredient that is a member of an enabled rule of a jurisdiction."""
+        enabled = (self.roles[key] for key in self.rules_in(jurisdiction, disabled))
+        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
 
 
 def codes_of(lists: CodeLists) -> Iterator[Code]:

@@ -4,8 +4,21 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
-from cards.catalogue import GENERIC, Catalogue, Clause, Members, Rule, Use, codes_of
-from cards.model import Code
+from cards.catalogue import (
+    AGE_65,
+    GENERIC,
+    Catalogue,
+    Clause,
+    Members,
+    Option,
+    OptionList,
+    Rule,
+    Use,
+    Verification,
+    codes_of,
+)
+from cards.model import Code, Outcome, System
+from cards.printable import evidence_problems
 from cards.sentences import PARTS
 from cards.text import words
 
@@ -27,14 +40,19 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
     """Yield a line for every reference that leads nowhere and every contradiction between parts."""
     yield from _manifest(catalogue)
     yield from _ingredients(catalogue)
+    yield from _strengths(catalogue)
     yield from _double_codes(catalogue)
     yield from _names(catalogue)
     yield from _conditions(catalogue)
+    yield from _outcomes(catalogue)
     for key, rule in catalogue.rules.items():
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
     yield from _wording(catalogue)
+    yield from _options(catalogue)
+    yield from _monitoring(catalogue)
     yield from _forbidden(catalogue)
+    yield from evidence_problems(catalogue)
     for key, statement in catalogue.statements.items():
         where = f"evidence.yaml: statements.{key}.evidence"
         yield from _unknown(where, statement.evidence, catalogue.evidence, "entry of evidence.yaml")
@@ -61,6 +79,37 @@ def _ingredients(catalogue: Catalogue) -> Iterator[str]:
         yield from _unknown(f"{where}.used_for", item.used_for, catalogue.conditions, "group of conditions.yaml")
         cited = [use.source for use in item.used_for.values() if isinstance(use, Use) and use.source]
         yield from _unknown(f"{where}.used_for", cited, sources, "source")
+
+
+def _strengths(catalogue: Catalogue) -> Iterator[str]:
+    for key, item in catalogue.ingredients.items():
+        where = f"ingredients.yaml: ingredients.{key}.strengths"
+        own, stated = set(codes_of(item.codes)), set[Code]()
+        for strength in item.strengths:
+            for code in codes_of(strength.codes):
+                if code not in own:
+                    yield f"{where}: {code} is no code of the ingredient; add it to codes or correct it"
+                if code in stated:
+                    yield f"{where}: {code} states two strengths; keep it at one"
+                stated.add(code)
+
+
+def _outcomes(catalogue: Catalogue) -> Iterator[str]:
+    """Hold that every outcome is described once, and that no code or phrase states two."""
+    for outcome in Outcome:
+        if outcome not in catalogue.outcomes:
+            yield f"outcomes.yaml: outcomes: {outcome.value!r} is missing; add it"
+    codes: dict[Code, str] = {}
+    phrases: dict[str, str] = {}
+    for outcome, item in catalogue.outcomes.items():
+        where = f"outcomes.yaml: outcomes.{outcome.value}"
+        for code in codes_of(item.codes):
+            if codes.setdefault(code, outcome) != outcome:
+                yield f"{where}.codes: {code} stands already at {codes[code]}; a code states one outcome"
+        for phrase in item.phrases:
+            spoken = " ".join(words(phrase))
+            if not spoken or phrases.setdefault(spoken, outcome) != outcome:
+                yield f"{where}.phrases: {phrase!r} has no word or stands at another outcome; keep it at one"
 
 
 def _double_codes(catalogue: Catalogue) -> Iterator[str]:
@@ -128,7 +177,6 @@ def _rule(key: str, rule: Rule, catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown(f"{where}.override_reasons", rule.override_reasons, catalogue.override_reasons, "reason")
     yield from _unknown(f"{where}.evidence", rule.evidence, catalogue.evidence, "entry of evidence.yaml")
     yield from _unknown(f"{where}.clauses", rule.clauses, catalogue.jurisdictions, "jurisdiction")
-    yield from _unknown(f"{where}.clauses", catalogue.manifest.jurisdictions, rule.clauses, "jurisdiction with clauses")
     for jurisdiction, clauses in rule.clauses.items():
         yield from _clauses(f"{where}.clauses.{jurisdiction}", clauses, catalogue)
 
@@ -149,9 +197,12 @@ def _clauses(where: str, clauses: Mapping[str, Clause], catalogue: Catalogue) ->
 
 
 def _labels(catalogue: Catalogue) -> Iterator[str]:
-    subjects = {key for rule in catalogue.rules.values() for key in catalogue.members(rule.subject)}
     for name, jurisdiction in catalogue.jurisdictions.items():
         where = f"rules.yaml: jurisdictions.{name}.labels"
+        rules = catalogue.rules_in(name)
+        if not rules:
+            yield f"{where}: no rule has clauses here; nothing would be checked, so add a rule or remove it"
+        subjects = {key for rule in rules for key in catalogue.roles[rule][0]}
         yield from _unknown(where, jurisdiction.labels, catalogue.ingredients, "ingredient")
         yield from _unknown(where, sorted(subjects), jurisdiction.labels, "label of this jurisdiction")
         for key, label in jurisdiction.labels.items():
@@ -159,6 +210,8 @@ def _labels(catalogue: Catalogue) -> Iterator[str]:
                 yield f"{where}.{key}.sentences: there is no generic sentence; add it"
             groups = sorted(set(label.sentences) - {GENERIC})
             yield from _unknown(f"{where}.{key}.sentences", groups, catalogue.indication_order, "indication")
+            risks = [group for group in label.risks if group != AGE_65]
+            yield from _unknown(f"{where}.{key}.risks", risks, catalogue.conditions, "group of conditions.yaml")
 
 
 def _wording(catalogue: Catalogue) -> Iterator[str]:
@@ -173,6 +226,63 @@ def _wording(catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown(where, catalogue.wording.incomplete.override_reasons, catalogue.override_reasons, "reason")
     for label in catalogue.wording.partner_labels:
         yield from _unknown("wording.yaml: partner_labels", label.ingredients, catalogue.ingredients, "ingredient")
+
+
+def _options(catalogue: Catalogue) -> Iterator[str]:
+    content = catalogue.options
+    yield from _unknown("options.yaml: rule", [content.rule], catalogue.rules, "rule of rules.yaml")
+    where = "options.yaml: limited_exposure.without_failure_of"
+    yield from _unknown(where, content.limited_exposure.without_failure_of, catalogue.classes, "class")
+    where = "options.yaml: indications"
+    yield from _unknown(where, content.indications, catalogue.indication_order, "indication")
+    yield from _order_codes(catalogue)
+    for key, listed in content.indications.items():
+        yield from _option_list(f"options.yaml: indications.{key}", key, listed, catalogue)
+
+
+def _order_codes(catalogue: Catalogue) -> Iterator[str]:
+    """An order is written with a code that the service itself recognises as the ingredient."""
+    where, codes = "options.yaml: rxnorm", catalogue.options.rxnorm
+    yield from _unknown(where, catalogue.options.ingredients(), codes, "ingredient with an RxNorm code")
+    yield from _unknown(where, codes, catalogue.options.ingredients(), "candidate of an indication")
+    for key, code in codes.items():
+        item = catalogue.ingredients.get(key)
+        if item and code not in item.codes.get(System.RXNORM, ()):
+            yield f"{where}.{key}: {code!r} is no RxNorm code of it in ingredients.yaml; correct one of the two"
+
+
+def _option_list(where: str, indication: str, listed: OptionList, catalogue: Catalogue) -> Iterator[str]:
+    yield from _unknown(f"{where}.named_for", listed.named_for, catalogue.conditions, "group of conditions.yaml")
+    for candidates in (listed.candidates, *(named.candidates for named in listed.named_for.values())):
+        names = [option.ingredient for option in candidates]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"{where}: {name!r} stands twice in one list; keep one place"
+    for option in listed.every():
+        yield from _option(f"{where}.{option.ingredient}", indication, option, catalogue)
+
+
+def _option(where: str, indication: str, option: Option, catalogue: Catalogue) -> Iterator[str]:
+    yield from _unknown(where, [option.ingredient], catalogue.ingredients, "ingredient")
+    yield from _unknown(f"{where}.evidence", option.evidence, catalogue.evidence, "entry of evidence.yaml")
+    classes = (*option.without_exposure_to, *option.without_failure_of)
+    yield from _unknown(where, classes, catalogue.classes, "class")
+    item = catalogue.ingredients.get(option.ingredient)
+    if item and indication not in item.uses():
+        yield f"{where}: ingredients.yaml has no use for {indication!r}; add used_for with a source, or leave it out"
+    for key in option.evidence:
+        entry = catalogue.evidence.get(key)
+        if entry and entry.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
+            yield f"{where}.evidence: {key!r} is {entry.verification.value}; cite a source that somebody opened"
+
+
+def _monitoring(catalogue: Catalogue) -> Iterator[str]:
+    content = catalogue.monitoring
+    yield from _unknown("monitoring.yaml: rule", [content.rule], catalogue.rules, "rule of rules.yaml")
+    for key, item in content.items.items():
+        where = f"monitoring.yaml: items.{key}"
+        yield from _unknown(f"{where}.group", [item.group] if item.group else [], catalogue.conditions, "group")
+        if item.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
+            yield f"{where}: is {item.verification.value}; cite a source that somebody opened"
 
 
 def _sentence(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:
@@ -203,12 +313,15 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
         texts: Mapping[str, str] = getattr(catalogue.wording, part)
         yield from ((f"wording.yaml: {part}.{key}", text) for key, text in texts.items())
     yield from (("wording.yaml: partner_labels", label.text) for label in catalogue.wording.partner_labels)
+    yield from ((f"evidence.yaml: evidence.{key}.line", item.line or "") for key, item in catalogue.evidence.items())
     for name, jurisdiction in catalogue.jurisdictions.items():
         for key, label in jurisdiction.labels.items():
             where = f"rules.yaml: jurisdictions.{name}.labels.{key}"
-            texts = {**label.model_dump(exclude={"sentences"}, mode="json")}
+            texts = {**label.model_dump(exclude={"sentences", "risks"}, mode="json")}
             yield from ((f"{where}.{field}", text) for field, text in texts.items())
             yield from ((f"{where}.sentences.{group}", item.text) for group, item in label.sentences.items())
+            yield from ((f"{where}.risks.{group}", item.text) for group, item in label.risks.items())
+    yield from _printed_options(catalogue)
     for key, rule in catalogue.rules.items():
         yield from ((f"rules.yaml: rules.{key}.remarks", remark.text) for remark in rule.remarks)
         for name, clauses in rule.clauses.items():
@@ -216,3 +329,17 @@ def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                 where = f"rules.yaml: rules.{key}.clauses.{name}.{group}"
                 said = (clause.partners_word, clause.verb or "", clause.strength or "")
                 yield from ((where, text) for text in said)
+
+
+def _printed_options(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for key, listed in catalogue.options.indications.items():
+        where = f"options.yaml: indications.{key}"
+        yield from ((f"{where}.{option.ingredient}.reason", option.reason) for option in listed.every())
+        yield from ((f"{where}.notes", note) for note in listed.notes)
+        yield from ((f"{where}.named_for.{group}", named.note) for group, named in listed.named_for.items())
+        for option in listed.every():
+            lines = ((name, catalogue.evidence[name].line) for name in option.evidence if name in catalogue.evidence)
+            yield from ((f"evidence.yaml: evidence.{name}.line", line) for name, line in lines if line)
+    for key, item in catalogue.monitoring.items.items():
+        said = (item.order, item.when, item.warning or "")
+        yield from ((f"monitoring.yaml: items.{key}", text) for text in said)

@@ -57,13 +57,37 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentedException:
+    """What somebody documented for this patient: the rule's card on these ingredients was overridden for a reason.
+
+    `reason` is the id of an override reason. It counts from `on` through `until`, both inclusive.
+    """
+
+    rule: str
+    ingredients: frozenset[str]
+    reason: str
+    on: date
+    until: date
+
+    def covers(self, rule: str, ingredients: frozenset[str], day: date) -> bool:
+        """Say whether it speaks of all these ingredients on this day: a new partner was never part of it."""
+        return self.rule == rule and ingredients <= self.ingredients and self.on <= day <= self.until
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule that is met; `pairs` are loudest first. `lowered` says that the site's ceiling took effect."""
+    """One rule that is met; `pairs` are loudest first.
+
+    `lowered` says that the site's ceiling took effect, `exception` is the documented exception that did. `silent`: the
+    site wants the rule evaluated and recorded, and its card not shown.
+    """
 
     rule: str
     indicator: Indicator
     pairs: tuple[Pair, ...]
     lowered: bool = False
+    exception: DocumentedException | None = None
+    silent: bool = False
 
     @property
     def loud(self) -> bool:
@@ -78,10 +102,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a site changed: rules switched off, and the highest indicator it wants per rule."""
+    """What a site changed: rules switched off, rules that are silent, and the highest indicator it wants per rule.
+
+    `options` are the ingredients that the options card may offer, in that order; None leaves it to the knowledge, and
+    empty means no such card.
+    """
 
     disabled: frozenset[str] = frozenset()
     ceilings: tuple[tuple[str, Indicator], ...] = ()
+    silent: frozenset[str] = frozenset()
+    options: tuple[str, ...] | None = None
 
     def ceiling(self, rule: str) -> Indicator:
         """Return the highest indicator that the site allows for a rule."""
@@ -92,7 +122,8 @@ class Policy:
 class Question:
     """What is asked: the day, the hook, what was selected, the jurisdiction and the site's policy.
 
-    `selections` holds the `Type/id` of the selected drafts; None means that every draft is selected.
+    `selections` holds the `Type/id` of the selected drafts; None means that every draft is selected. `exceptions` are
+    those documented for this patient.
     """
 
     on: date
@@ -100,6 +131,7 @@ class Question:
     jurisdiction: str = "us"
     selections: frozenset[str] | None = None
     policy: Policy = Policy()
+    exceptions: tuple[DocumentedException, ...] = ()
 
 
 def findings(found: Exposures, problems: Problems, catalogue: Catalogue, question: Question) -> tuple[Finding, ...]:
@@ -107,9 +139,8 @@ def findings(found: Exposures, problems: Problems, catalogue: Catalogue, questio
     detector = _Detector(found, problems, catalogue, question)
     met = [
         finding
-        for key, rule in catalogue.rules.items()
-        if key not in question.policy.disabled
-        if (finding := detector.finding(key, rule))
+        for key in catalogue.rules_in(question.jurisdiction, question.policy.disabled)
+        if (finding := detector.finding(key, catalogue.rules[key]))
     ]
     return tuple(sorted(met, key=lambda item: -INDICATORS.index(item.indicator)))
 
@@ -127,7 +158,21 @@ class _Detector:
             return None
         indicator = max((pair.indicator for pair in pairs), key=INDICATORS.index)
         allowed = min(indicator, self.question.policy.ceiling(key), key=INDICATORS.index)
-        return Finding(key, allowed, tuple(pairs), lowered=allowed is not indicator)
+        exception = self._exception(key, pairs) if allowed is Indicator.WARNING else None
+        return Finding(
+            key,
+            Indicator.INFO if exception else allowed,
+            tuple(pairs),
+            lowered=allowed is not indicator,
+            exception=exception,
+            silent=key in self.question.policy.silent,
+        )
+
+    def _exception(self, rule: str, pairs: Iterable[Pair]) -> DocumentedException | None:
+        """Return the latest exception that covers every pair; one never lowers what is critical."""
+        ingredients = frozenset(item.ingredient for pair in pairs for item in pair.exposures)
+        covering = [item for item in self.question.exceptions if item.covers(rule, ingredients, self.question.on)]
+        return max(covering, key=lambda item: item.on, default=None)
 
     def _pair_order(self, pair: Pair) -> tuple[int, bool, int]:
         """Put the loudest first, then those that the sentence speaks of, then the order of the knowledge."""

@@ -7,7 +7,11 @@ from cards.build import build, incomplete
 from cards.catalogue import Catalogue
 from cards.detect import Finding, Question, findings
 from cards.exposure import Exposures, Ignore, exposures
+from cards.history import History, history
 from cards.model import Card, Gap, MedicationFact, PatientRecord
+from cards.monitoring import monitoring_card
+from cards.options import Choice, Situation, choice
+from cards.options_card import options_card
 from cards.problems import Problems, problems
 
 _SERIOUS = frozenset(
@@ -27,7 +31,8 @@ class Assessment:
     """Everything that made the answer.
 
     `complete` is false where part of the medication record was missing: then an empty list of findings is not an
-    all-clear, and `cards` holds the card that says so.
+    all-clear, and `cards` holds the card that says so. `history` is what was tried before this session. `hidden` are
+    the cards of rules that the site keeps silent. `options` are those of the options card, if there is one.
     """
 
     cards: tuple[Card, ...]
@@ -36,6 +41,9 @@ class Assessment:
     problems: Problems
     gaps: Mapping[Gap, int]
     complete: bool
+    history: History
+    hidden: tuple[Card, ...] = ()
+    options: Choice | None = None
 
 
 def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) -> Assessment:
@@ -45,23 +53,32 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
     met = findings(found, counted, catalogue, question)
     gaps = _gaps(record, found, catalogue, question)
     complete = not (_SERIOUS & gaps.keys())
-    cards = tuple(build(item, counted, gaps, catalogue, question) for item in met)
-    if not cards and not complete:
+    tried = history(record, found, counted, catalogue, catalogue.subject, question.on)
+    made = [(build(item, counted, gaps, catalogue, question, tried), item.silent) for item in met]
+    cards = tuple(card for card, silent in made if not silent)
+    if not made and not complete:
         cards = (_incomplete(catalogue, question, found, gaps),)
-    return Assessment(cards, met, found, counted, gaps, complete)
+    heard = tuple(item for item in met if not item.silent)
+    options = choice(heard, Situation(record, found, counted, tried, gaps, catalogue, question))
+    if options:
+        cards += (options_card(options, gaps, catalogue, question),)
+    if monitoring := monitoring_card(heard, counted, catalogue, question):
+        cards += (monitoring,)
+    hidden = tuple(card for card, silent in made if silent)
+    return Assessment(cards, met, found, counted, gaps, complete, tried, hidden, options)
 
 
 def _gaps(record: PatientRecord, found: Exposures, catalogue: Catalogue, question: Question) -> Mapping[Gap, int]:
     """Return the gaps of the record; another patient's medicine of a rule's class is one."""
     gaps = {gap: count for gap, count in record.gaps.items() if count}
-    scope = catalogue.in_scope(question.policy.disabled)
+    scope = catalogue.in_scope(question.jurisdiction, question.policy.disabled)
     strangers = {item.ref for item in found.ignored if item.reason is Ignore.OTHER_PATIENT and item.ingredient in scope}
     return {**gaps, Gap.OTHER_PATIENT: len(strangers)} if strangers else gaps
 
 
 def _incomplete(catalogue: Catalogue, question: Question, found: Exposures, gaps: Mapping[Gap, int]) -> Card:
-    scope = catalogue.in_scope(question.policy.disabled)
+    scope = catalogue.in_scope(question.jurisdiction, question.policy.disabled)
     drafted = {key: item.drafts for key, item in found.by_ingredient.items() if key in scope and item.drafts}
-    subjects = {key for rule in catalogue.rules.values() for key in catalogue.members(rule.subject)}
+    subjects = catalogue.subjects_in(question.jurisdiction, question.policy.disabled)
     drafts: list[MedicationFact] = [fact for facts in drafted.values() for fact in facts]
-    return incomplete(gaps, catalogue, question, drafts, subject=bool(subjects & drafted.keys()))
+    return incomplete(gaps, catalogue, question, drafts, subject=not drafted.keys().isdisjoint(subjects))

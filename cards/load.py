@@ -16,6 +16,9 @@ from cards.catalogue import (
     EvidenceFile,
     IngredientsFile,
     Manifest,
+    MonitoringFile,
+    OptionsFile,
+    OutcomesFile,
     OverrideReasonsFile,
     RulesFile,
     Strict,
@@ -29,10 +32,13 @@ SCHEMAS: Mapping[str, type[Strict]] = {
     "knowledge.yaml": Manifest,
     "ingredients.yaml": IngredientsFile,
     "conditions.yaml": ConditionsFile,
+    "outcomes.yaml": OutcomesFile,
     "rules.yaml": RulesFile,
     "evidence.yaml": EvidenceFile,
     "wording.yaml": Wording,
     "override_reasons.yaml": OverrideReasonsFile,
+    "options.yaml": OptionsFile,
+    "monitoring.yaml": MonitoringFile,
 }
 
 
@@ -139,6 +145,7 @@ _REMEDIES = {
 
 def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
     ingredients = _file(files, "ingredients.yaml", IngredientsFile)
+    outcomes = _file(files, "outcomes.yaml", OutcomesFile)
     rules = _file(files, "rules.yaml", RulesFile)
     evidence = _file(files, "evidence.yaml", EvidenceFile)
     reasons = _file(files, "override_reasons.yaml", OverrideReasonsFile)
@@ -157,6 +164,10 @@ def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
         override_system=reasons.system,
         override_reasons=reasons.reasons,
         sources=ingredients.sources,
+        options=_file(files, "options.yaml", OptionsFile),
+        monitoring=_file(files, "monitoring.yaml", MonitoringFile),
+        outcomes=outcomes.outcomes,
+        dismissing=outcomes.dismissing,
         sha256=sha256,
     )
 

@@ -23,6 +23,7 @@ class System(StrEnum):
     ICD10 = "icd10"
     ICD9CM = "icd9cm"
     NCIT = "ncit"
+    STATUS_REASON = "status-reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,22 +261,40 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceOrder:
+    """A laboratory or screening order that a suggestion would write: text only, no code is verified."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One change to the drafts.
 
-    `delete` and `update` name the draft by `resource_id` (`Type/id`), `create` writes `order`. An `update` keeps the
-    draft as the client sent it and adds `order.replaces` as its `priorPrescription`.
+    `delete` and `update` name the draft by `resource_id` (`Type/id`), `create` writes `order` or `service`. An `update`
+    keeps the draft as the client sent it and adds `order.replaces` as its `priorPrescription`.
     """
 
     type: str
     description: str
     resource_id: str | None = None
     order: Order | None = None
+    service: ServiceOrder | None = None
+
+
+class SelectionBehavior(StrEnum):
+    """How many suggestions of a card may be accepted, as CDS Hooks names it."""
+
+    AT_MOST_ONE = "at-most-one"
+    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One click. `kind` tells suggestions of a card apart and stays the same from call to call."""
+    """One click. `kind` tells suggestions of a card apart and stays the same from call to call.
+
+    Without `actions` it is text: something to do by hand.
+    """
 
     kind: str
     label: str
@@ -310,3 +329,4 @@ class Card:
     override_reasons: tuple[Coding, ...] = ()
     links: tuple[Link, ...] = ()
     drafts: tuple[str, ...] = ()
+    selection: SelectionBehavior = SelectionBehavior.AT_MOST_ONE

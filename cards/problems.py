@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cards.catalogue import Catalogue, ConditionGroup, Role
+from cards.catalogue import AGE_65, Catalogue, ConditionGroup, Role
 from cards.model import ConditionFact, Gap, MedicationFact, PatientRecord
 
 TRANSPLANT = "transplant-status"
@@ -12,6 +12,7 @@ _OVER = frozenset({"inactive", "resolved"})
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
 _DISMISSED = frozenset({"refuted", "entered-in-error"})
 _ACUTE_DAYS = 90
+_OLD_AGE = 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Problems:
     """The problems that count on one day.
 
     `on_record` are the indications of the problem list, in the order of the knowledge; `by_ref` are the groups of each
-    Condition that an order may give as its reason. `supplied` is false where no problem list arrived.
+    Condition that an order may give as its reason. `supplied` is false where no problem list arrived. `age` is in
+    completed years, None where the birth date is not known.
     """
 
     by_ref: Mapping[str, tuple[str, ...]]
@@ -49,6 +51,13 @@ class Problems:
     infections: tuple[Infection, ...]
     others: tuple[Problem, ...]
     supplied: bool
+    age: int | None = None
+
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """Return the groups of the risks on record, each once; age 65 or over is one of them."""
+        groups = dict.fromkeys(item.group for item in self.others)
+        return (*groups, *((AGE_65,) if self.age is not None and self.age >= _OLD_AGE else ()))
 
     @property
     def transplant(self) -> bool:
@@ -77,7 +86,15 @@ def problems(record: PatientRecord, catalogue: Catalogue, on: date) -> Problems:
         ),
         others=(*by_role[Role.RISK], *by_role[Role.STATUS]),
         supplied=not {Gap.CONDITIONS_ABSENT, Gap.CONDITIONS_FAILED} & record.gaps.keys() or bool(mine),
+        age=_age(record.birth_date, on),
     )
+
+
+def _age(born: date | None, on: date) -> int | None:
+    """Return completed years; who was born on 29 February completes one on 1 March of a common year."""
+    if born is None or born > on:
+        return None
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
 def _rank(catalogue: Catalogue, group: str) -> int:

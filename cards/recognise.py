@@ -4,12 +4,13 @@ Used once, when facts are made. Matching is by dictionary look-up of codes and o
 with the size of the catalogue.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from cards.catalogue import Catalogue, CodeLists, codes_of
-from cards.model import Code, Recognised, System
+from cards.model import Code, Outcome, Recognised, StatedOutcome, System
 from cards.text import words
 
 T = TypeVar("T")
@@ -89,6 +90,19 @@ class Recogniser:
             for name, regimen in item.regimens.items()
             if regimen.route or regimen.interval_days
         }
+        self._strengths = {
+            (key, code): strength.mg
+            for key, item in catalogue.ingredients.items()
+            for strength in item.strengths
+            for code in codes_of(strength.codes)
+        }
+        self._stated = {code: key for key, item in catalogue.outcomes.items() for code in codes_of(item.codes)}
+        self._said: _Phrases[Outcome | None] = _Phrases()
+        for word in catalogue.dismissing:
+            self._said.add(word, None)
+        for outcome, reason in catalogue.outcomes.items():
+            for phrase in reason.phrases:
+                self._said.add(phrase, outcome)
         self._group_order = list(catalogue.conditions)
         self._conditions, self._prefixes = _condition_index(catalogue)
 
@@ -181,6 +195,29 @@ class Recogniser:
     def _says(phrases: "_Phrases[str]", texts: Iterable[str]) -> bool:
         return any(True for text in texts for _ in phrases.find(words(text)))
 
+    def strength(self, ingredient: str, codes: Iterable[Code], names: Iterable[str]) -> float | None:
+        """Return the milligrams in one unit of a product, by its code or by its written name.
+
+        None where neither states one ("... 45 MG ..."; a concentration is none), or where two statements differ.
+        """
+        stated = {mg for code in codes if (mg := self._strengths.get((ingredient, code)))}
+        stated |= {float(found) for name in names for found in _MILLIGRAMS.findall(name)}
+        return stated.pop() if len(stated) == 1 else None
+
+    def stated_outcomes(self, codes: Iterable[Code], texts: Iterable[str] = ()) -> tuple[StatedOutcome, ...]:
+        """Return what stop reasons say of a treatment: their codes, or else the phrases of their texts."""
+        coded = {self._stated[code]: code for code in codes if code in self._stated}
+        found: dict[Outcome, Code | str] = {**coded} or dict(self._phrased(texts))
+        return tuple(StatedOutcome(outcome, found[outcome]) for outcome in Outcome if outcome in found)
+
+    def _phrased(self, texts: Iterable[str]) -> Iterator[tuple[Outcome, str]]:
+        for text in texts:
+            spoken = words(text)
+            found = list(self._said.find(spoken))
+            # "Stopped to avoid side effects", "no loss of response": the text may say the contrary.
+            if not any(outcome is None for _, _, outcome in found):
+                yield from ((outcome, " ".join(spoken[at:end])) for at, end, outcome in found if outcome)
+
     def condition(self, codes: Iterable[Code]) -> tuple[tuple[str, ...], Code | None]:
         """Return the condition groups of a problem's codes, in knowledge order, and the code that decided."""
         found: dict[str, Code] = {}
@@ -200,6 +237,8 @@ class Recogniser:
                         yield group
 
 
+# A strength, and no concentration or rate: "45 MG", not "1 MG/ML".
+_MILLIGRAMS = re.compile(r"(?<![\d.,])(\d{1,4}(?:\.\d{1,3})?)\s?mg\b(?!\s*/)", re.IGNORECASE)
 _DOTTED = frozenset({System.ICD10CM, System.ICD10, System.ICD9CM})
 
 

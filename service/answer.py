@@ -5,12 +5,13 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
-from cards.model import Card, Gap, Hook, Indicator, PatientRecord, Recognised, Suggestion
+from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
 from service import wire
 from service.discovery import Service
 from service.errors import DataUnavailable, InvalidRequest
@@ -19,6 +20,7 @@ from service.prefetch import Prefetched, collect
 from service.settings import ANYONE, Client, Settings
 from service.wire import HookRequest
 
+EVIDENCE_LINK = "All evidence behind this card, with its verification state"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
 
 
@@ -29,15 +31,21 @@ class Options:
     jurisdiction: str = "us"
     policy: Policy = field(default_factory=Policy)
     card_when_unobtainable: bool = False
+    public_base_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Engine:
     """Knowledge, its recogniser, and the site's options: made once, used by every call."""
 
     catalogue: Catalogue
     recogniser: Recogniser
     options: Options = Options()
+
+    @cached_property
+    def scope(self) -> frozenset[str]:
+        """Return the ingredients that the enabled rules of the site's jurisdiction speak of."""
+        return self.catalogue.in_scope(self.options.jurisdiction, self.options.policy.disabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Answer:
     """A hook response and what to count of it.
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
+    `silent` says that the client is kept silent: then nothing of the assessment is shown.
     """
 
     body: bytes
@@ -77,14 +86,16 @@ class Answer:
     deviations: tuple[str, ...] = ()
     unidentified: int = 0
     assessment: Assessment | None = None
+    silent: bool = False
 
 
 def build_engine(settings: Settings) -> Engine:
     """Load the knowledge that the settings name; raises KnowledgeError with every problem of it."""
     catalogue = load_catalogue(settings.knowledge)
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
-    policy = Policy(disabled=frozenset(settings.disabled_rules), ceilings=ceilings)
-    options = Options(settings.jurisdiction, policy, settings.unobtainable == "card")
+    silent = frozenset(settings.silent_rules)
+    policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options)
+    options = Options(settings.jurisdiction, policy, settings.unobtainable == "card", settings.public_base_url)
     return Engine(catalogue, Recogniser(catalogue), options)
 
 
@@ -98,16 +109,16 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
     asked = _asked(request, drafts)
-    if not _in_scope(asked, engine) and not _unresolved(asked):
+    if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     prefetched = collect(request)
     if drafts.unresolved:
         drafts = scan_drafts(request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser)
         asked = _asked(request, drafts)
-    if not _in_scope(asked, engine) and not _unresolved(asked):
+    if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     _refuse_other_patient(drafts, engine)
-    return _assessed(request, drafts, asked, prefetched, library, service, engine, on)
+    return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on, client)
 
 
 def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
@@ -137,8 +148,11 @@ def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
     return tuple(draft for draft in drafts.items if draft.ref in request.selections)
 
 
-def _in_scope(asked: tuple[Draft, ...], engine: Engine) -> bool:
-    scope = engine.catalogue.in_scope(engine.options.policy.disabled)
+def _in_scope(request: HookRequest, asked: tuple[Draft, ...], engine: Engine) -> bool:
+    """Say whether a call needs the record: an order of ours does, and every chart that is opened (brief section 7)."""
+    scope = engine.scope
+    if request.hook == Hook.PATIENT_VIEW:
+        return bool(scope)
     return any(
         item.systemic and item.ingredient in scope for draft in asked if draft.orders for item in draft.recognised
     )
@@ -149,7 +163,7 @@ def _unresolved(asked: tuple[Draft, ...]) -> bool:
 
 
 def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
-    scope = engine.catalogue.in_scope(engine.options.policy.disabled)
+    scope = engine.scope
     for draft in drafts.items:
         if draft.other_patient and any(item.ingredient in scope for item in draft.recognised):
             raise InvalidRequest(
@@ -158,6 +172,7 @@ def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
 
 
 def _assessed(
+    body: bytes,
     request: HookRequest,
     drafts: Drafts,
     asked: tuple[Draft, ...],
@@ -166,6 +181,7 @@ def _assessed(
     service: Service,
     engine: Engine,
     on: date,
+    client: Client,
 ) -> Answer:
     ordered = draft_facts(drafts)
     chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser)
@@ -182,18 +198,38 @@ def _assessed(
     selections = None if request.selections is None else frozenset(request.selections)
     question = Question(on, Hook(request.hook), options.jurisdiction, selections, options.policy)
     assessment = evaluate(record, engine.catalogue, question)
+    shown = () if client.silent else assessment.cards
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
     return Answer(
-        body=wire.write_response(assessment.cards, _Ids(service.id, request)),
+        body=_written(_linked(shown, engine), body, request, service),
         outcome="complete" if assessment.complete else "incomplete",
         trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
-        indicators=tuple(card.indicator.value for card in assessment.cards),
+        indicators=tuple(card.indicator.value for card in shown),
         deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
         unidentified=record.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
         assessment=assessment,
+        silent=client.silent,
     )
+
+
+def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
+    """Return the cards with what the site's public address adds: a warning of a rule leads to its evidence."""
+    base, rules = engine.options.public_base_url, engine.catalogue.rules
+    if base is None:
+        return cards
+    return tuple(
+        replace(card, links=(*card.links, Link(EVIDENCE_LINK, f"{base}/evidence/{card.key}")))
+        if card.key in rules and card.indicator in LOUD
+        else card
+        for card in cards
+    )
+
+
+def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
+    sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
+    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:

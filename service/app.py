@@ -26,9 +26,10 @@ from service.errors import (
     UnknownService,
     operation_outcome,
 )
+from service.evidence import evidence_blueprint
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
-from service.settings import Settings, check_rules, load_settings
+from service.settings import Settings, check_options, check_rules, load_settings
 from service.telemetry import Counts
 
 EXTENSION = "upa_cds"
@@ -39,6 +40,8 @@ PREFLIGHTS = {
     "/cds-services/<_>": "POST, OPTIONS",
     "/cds-services//<_>": "POST, OPTIONS",
     "/cds-services/<_>/feedback": "POST, OPTIONS",
+    "/evidence": "GET, HEAD, OPTIONS",
+    "/evidence/<_>": "GET, HEAD, OPTIONS",
 }
 
 
@@ -61,6 +64,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     app.extensions[EXTENSION] = engine
     app.register_blueprint(hooks_blueprint(settings, engine, clock, counts))
     app.register_blueprint(health_blueprint(settings, engine, counts))
+    app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, settings))
@@ -105,6 +109,7 @@ def _engine(settings: Settings, *, ready: bool) -> Engine | None:
         telemetry.write("knowledge-unusable", level=logging.ERROR, problems=list(error.problems))
         return None
     check_rules(settings, engine.catalogue.rules)
+    check_options(settings, engine.catalogue.options.ingredients())
     return engine
 
 

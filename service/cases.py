@@ -31,7 +31,8 @@ _FHIR_MONTH = re.compile(r"\d{4}-\d\d", flags=re.ASCII)
 class Case:
     """One recorded call: on its day `on`, `body` is posted and the response is `expected`.
 
-    `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes. `settings` are
+    `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes, and phrases that the
+    detail `says` or `omits`. `settings` are
     those that differ from the defaults, as text.
     """
 

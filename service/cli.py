@@ -123,17 +123,21 @@ def explain(request: Path, *, day: str | None, as_json: bool, config: str | None
 @click.argument("cases", metavar="[CASES]", required=False, type=click.Path(path_type=Path))
 @click.option("--url", metavar="URL", help="Ask a running service whose day is today (UTC) instead of this build.")
 @click.option("--update", "updating", is_flag=True, help="Write what differs over the recordings of CASES.")
+@click.option("--knowledge", metavar="DIR", type=click.Path(path_type=Path), help="Show what this knowledge changes.")
 @click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a JUnit report.")
-def replay(cases: Path | None, *, url: str | None, updating: bool, junit: Path | None) -> None:
+def replay(cases: Path | None, *, url: str | None, updating: bool, knowledge: Path | None, junit: Path | None) -> None:
     """Run recorded cases and show, card by card, where the answer differs from the recording.
 
     CASES is a folder of cases; without it the packaged cases run. Exit code 0: all the same; 1: something differs.
+    With --knowledge the end of the report counts the changes rule by rule.
     """
     from service.replay import run
 
     if updating and (cases is None or url):
         raise click.UsageError("--update needs a folder CASES of your own and no --url; packaged cases stay.")
-    same = run(cases, url=url, updating=updating, junit_file=junit, say=click.echo)
+    if knowledge and (updating or url):
+        raise click.UsageError("--knowledge shows an effect: give it without --update and --url.")
+    same = run(cases, url=url, updating=updating, junit_file=junit, say=click.echo, knowledge=knowledge)
     if not same:
         sys.exit(DIFFERENT)
 
@@ -204,6 +208,33 @@ def validate(folder: Path | None) -> None:
 
     catalogue = load_catalogue(folder)
     click.echo(f"knowledge {catalogue.version} (sha256 {catalogue.sha256}): {len(catalogue.rules)} rules, no problems")
+
+
+@cli.command()
+@click.argument("rule", metavar="[RULE]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the registry as JSON.")
+@click.option("--unverified", is_flag=True, help="Only what was not seen in a primary source or could not be verified.")
+@click.option("--config", metavar="FILE", help="TOML file with settings.")
+def evidence(*, rule: str | None, as_json: bool, unverified: bool, config: str | None) -> None:
+    """List the evidence behind the cards: figures, certainty, verification, approval, and what is unverified.
+
+    RULE limits it to the entries of one rule and the statements that rest on them.
+    """
+    import json
+
+    from rich.console import Console
+
+    from cards import load_catalogue
+    from service.registry import registry
+    from service.registry_text import show
+    from service.settings import load_settings
+
+    site = load_settings({"config": config})
+    said = registry(load_catalogue(site.knowledge), _day(None, site), rule=rule, unverified=unverified)
+    if as_json:
+        click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        return
+    show(said, Console(soft_wrap=not sys.stdout.isatty(), highlight=False))
 
 
 @cli.command()

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-SPECIFICATION = "2.0.1"
-
 PREFETCH: Mapping[str, str] = MappingProxyType(
     {
         "patient": "Patient/{{context.patientId}}",
@@ -55,6 +53,12 @@ SERVICES: tuple[Service, ...] = (
         title="Upadacitinib combinations, before orders are signed",
         description=SCOPE,
     ),
+    Service(
+        id="upadacitinib-combination-view",
+        hook="patient-view",
+        title="Upadacitinib combinations on record, when a chart is opened",
+        description=f"{SCOPE} When a chart is opened, only combinations already in force are named.",
+    ),
 )
 
 
@@ -63,9 +67,13 @@ def service_by_id(service_id: str) -> Service | None:
     return next((service for service in SERVICES if service.id == service_id), None)
 
 
-def discovery_document() -> dict[str, Any]:
-    """Announce every service of the table, in its order."""
-    return {"services": [_announced(service) for service in SERVICES]}
+def discovery_document(version: str | None = None) -> dict[str, Any]:
+    """Announce every service of the table, in its order; each with the version of CDS Hooks, if one is given.
+
+    The attribute is of CDS Hooks 3.0 (Discovery, `services[].version`): a client of 2.0 ignores it.
+    """
+    said = {} if version is None else {"version": version}
+    return {"services": [_announced(service) | said for service in SERVICES]}
 
 
 def _announced(service: Service) -> dict[str, Any]:
@@ -74,7 +82,6 @@ def _announced(service: Service) -> dict[str, Any]:
         "id": service.id,
         "title": service.title,
         "description": service.description,
-        "version": SPECIFICATION,
         "usageRequirements": service.usage_requirements,
         "prefetch": dict(service.prefetch),
     }

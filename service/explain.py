@@ -9,9 +9,13 @@ from datetime import date
 from typing import Any
 
 from cards.catalogue import Catalogue
-from cards.detect import Finding, Pair
+from cards.course import Course
+from cards.detect import DocumentedException, Finding, Pair
 from cards.exposure import Contribution, Exposure
+from cards.history import History, Trial
+from cards.history_text import history_lines
 from cards.model import MedicationFact, Recognised
+from cards.options import Choice
 from cards.problems import Problems
 from service.answer import Answer, DraftTrace, Engine, Trace, answer
 from service.discovery import PREFETCH, SERVICES
@@ -45,6 +49,9 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
         "policy": {
             "disabledRules": sorted(options.policy.disabled),
             "ceilings": {rule: indicator.value for rule, indicator in options.policy.ceilings},
+            "options": None if options.policy.options is None else list(options.policy.options),
+            "silentRules": sorted(options.policy.silent),
+            "silentClient": given.silent,
         },
         "outcome": given.outcome,
         "drafts": [_draft(item) for item in trace.drafts],
@@ -60,11 +67,14 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
                 for item in assessment.exposures.ignored
             ],
             "problems": _problems(assessment.problems),
+            "history": _history(assessment.history, catalogue),
             "findings": [_finding(item, catalogue, options.jurisdiction) for item in assessment.findings],
+            "options": _options(assessment.options),
             "cards": [
                 {"key": item.key, "indicator": item.indicator.value, "summary": item.summary}
                 for item in assessment.cards
             ],
+            "hidden": [{"key": item.key, "indicator": item.indicator.value} for item in assessment.hidden],
             "gaps": {gap.value: count for gap, count in assessment.gaps.items()},
             "complete": assessment.complete,
         }
@@ -156,13 +166,70 @@ def _problems(problems: Problems) -> dict[str, Any]:
     }
 
 
+def _history(tried: History, catalogue: Catalogue) -> dict[str, Any]:
+    """Return the treatment history: the dose levels and outcomes it rests on, and the sentences of a card."""
+    course, subject = tried.course, tried.subject
+    return {
+        "partial": tried.partial,
+        "course": _course(course) if course else None,
+        "trials": [_trial(item) for item in ((subject,) if subject else ()) + tried.biologics],
+        "lines": history_lines(tried, catalogue, catalogue.subject),
+    }
+
+
+def _course(course: Course) -> dict[str, Any]:
+    return {
+        "indication": course.indication,
+        "levels": [
+            {
+                "dailyMg": item.daily_mg,
+                "start": item.start.isoformat(),
+                "end": _day(item.end),
+                "days": item.days,
+                "suppliedDays": item.supplied,
+                "isInduction": item == course.induction,
+            }
+            for item in course.levels
+        ],
+        "reducedFor": list(course.reduced_for),
+        "sinceInduction": course.since_induction,
+        "response": course.response.value,
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "ingredient": trial.ingredient,
+        "class": trial.class_id,
+        "inForce": trial.in_force,
+        "first": _day(trial.first),
+        "last": _day(trial.last),
+        "outcomes": [
+            {
+                "outcome": item.stated.outcome.value,
+                "by": str(item.stated.by),
+                "coded": item.stated.coded,
+                "on": _day(item.on),
+            }
+            for item in trial.outcomes
+        ],
+    }
+
+
 def _finding(finding: Finding, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "indicator": finding.indicator.value,
         "loweredBySite": finding.lowered,
+        "exception": _exception(finding.exception),
         "pairs": [_pair(pair, catalogue, jurisdiction) for pair in finding.pairs],
     }
+
+
+def _exception(exception: DocumentedException | None) -> dict[str, Any] | None:
+    if exception is None:
+        return None
+    return {"reason": exception.reason, "on": _day(exception.on), "until": _day(exception.until)}
 
 
 def _pair(pair: Pair, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]:
@@ -180,6 +247,30 @@ def _pair(pair: Pair, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]
     }
 
 
+def _options(choice: Choice | None) -> dict[str, Any] | None:
+    """Say which options the card offers, what a click would change or why it is text, and why others are not there."""
+    if choice is None:
+        return None
+    return {
+        "indication": choice.indication,
+        "namedFor": choice.named_for,
+        "limitedExposure": choice.limited,
+        "holds": [hold.value for hold in choice.holds],
+        "offered": [
+            {
+                "option": f"{offer.form.value} {offer.ingredient}",
+                "insteadOf": list(offer.instead_of),
+                "actions": [f"{item.type} {item.draft or item.ingredient}" for item in offer.changes],
+                "textBecause": offer.text_only.value if offer.text_only else None,
+                "triedBefore": offer.tried is not None,
+                "recommended": offer.recommended,
+            }
+            for offer in choice.offers
+        ],
+        "notOffered": [{"ingredient": key, "reason": reason.value} for key, reason in choice.left_out],
+    }
+
+
 def as_text(said: Mapping[str, Any]) -> str:
     """Return an explanation as text for a terminal."""
     return "\n".join(_lines(said)) + "\n"
@@ -194,6 +285,10 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
         yield f"rules switched off: {', '.join(policy['disabledRules'])}"
     for rule, indicator in policy["ceilings"].items():
         yield f"rule {rule} shows {indicator} at most"
+    if policy["silentRules"]:
+        yield f"rules evaluated and not shown: {', '.join(policy['silentRules'])}"
+    if policy["silentClient"]:
+        yield "the client is kept silent: no card is shown"
     yield from _section("Drafts", [_draft_line(item) for item in said["drafts"]])
     yield from _section("Prefetch", [f"{key}: {state}" for key, state in said["prefetch"].items()])
     yield from _section("Read from the record", [f"{kind}: {count}" for kind, count in said["read"].items()])
@@ -201,10 +296,26 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     ignored = [f"{item['resource']} ({item['ingredient']}): {item['reason']}" for item in said.get("ignored", ())]
     yield from _section("Ignored", ignored)
     yield from _section("Problems", _problem_lines(said.get("problems", {})))
+    yield from _section("History", _history_lines(said.get("history", {})))
     yield from _section("Findings", [line for item in said.get("findings", ()) for line in _finding_lines(item)])
+    yield from _section("Options", list(_option_lines(said.get("options"))))
     yield from _section("Cards", [f"{item['indicator']}: {item['summary']}" for item in said.get("cards", ())])
+    hidden = [f"{item['key']}: {item['indicator']}" for item in said.get("hidden", ())]
+    yield from _section("Cards not shown", hidden)
     yield from _section("Missing", [f"{gap}: {count}" for gap, count in said.get("gaps", {}).items()])
     yield from _section("Deviations of the client", said["deviations"])
+
+
+def _option_lines(options: Mapping[str, Any] | None) -> Iterator[str]:
+    if not options:
+        return
+    if options["holds"]:
+        yield f"all text: {', '.join(options['holds'])}"
+    for item in options["offered"]:
+        how = ", ".join(item["actions"]) or f"text ({item['textBecause']})"
+        yield f"{item['option']}: {how}{', recommended' if item['recommended'] else ''}"
+    for item in options["notOffered"]:
+        yield f"not offered: {item['ingredient']} ({item['reason']})"
 
 
 def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
@@ -259,9 +370,32 @@ def _problem_lines(problems: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _history_lines(tried: Mapping[str, Any]) -> list[str]:
+    """Return the sentences of the card, then the levels and stop reasons that they rest on."""
+    if not tried:
+        return []
+    lines = ["from the part of the record that was read"] if tried["partial"] else []
+    lines += tried["lines"]
+    for item in (tried["course"] or {}).get("levels", ()):
+        until = (
+            f"to {item['end']}, {item['days']} d, supplied {item['suppliedDays']} d"
+            if item["end"]
+            else "end not recorded"
+        )
+        lines.append(f"level {item['dailyMg']:g} mg a day from {item['start']} {until}")
+    for trial in tried["trials"]:
+        known = "; ".join(f"{each['outcome']} by {each['by']} {each['on'] or 'undated'}" for each in trial["outcomes"])
+        last = "in force" if trial["inForce"] else f"to {trial['last'] or 'unknown'}"
+        first = trial["first"] or "unknown"
+        lines.append(f"{trial['ingredient']} ({trial['class']}) from {first} {last}: {known or 'no stop reason'}")
+    return lines
+
+
 def _finding_lines(item: Mapping[str, Any]) -> Iterator[str]:
     lowered = ", lowered by the site" if item["loweredBySite"] else ""
     yield f"{item['rule']}: {item['indicator']}{lowered}"
+    if exception := item["exception"]:
+        yield f"  exception documented on {exception['on']} ({exception['reason']}), until {exception['until']}"
     for pair in item["pairs"]:
         yield (
             f"  {pair['subject']} + {pair['partner']}: {pair['relation']}, {pair['indicator']}, "

@@ -36,6 +36,9 @@ def _served(settings: Settings, engine: Engine) -> dict[str, Any]:
         "jurisdiction": settings.jurisdiction,
         "disabledRules": list(settings.disabled_rules),
         "loweredIndicators": dict(settings.indicator_ceiling),
+        **({} if settings.options is None else {"options": list(settings.options)}),
+        "silentRules": list(settings.silent_rules),
+        "silentClients": [client.id for client in settings.clients if client.silent],
     }
 
 

@@ -25,7 +25,9 @@ def hooks_blueprint(settings: Settings, engine: Engine | None, clock: Clock, cou
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/cds-services", provide_automatic_options=False)
     def discover() -> Response:
-        return Response(msgspec.json.encode(discovery_document()), mimetype="application/json")
+        return Response(
+            msgspec.json.encode(discovery_document(settings.announced_version)), mimetype="application/json"
+        )
 
     # A client that was given the address with a trailing slash asks for a double one.
     @pages.post("/cds-services//<service_id>", provide_automatic_options=False)

@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from difflib import unified_diff
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import requests
 from service.answer import Engine, answer, build_engine
 from service.cases import Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
+from service.effect import effect, without_version
 from service.errors import ServiceError, operation_outcome
 from service.junit import Reported, junit_report
-from service.settings import Settings
+from service.settings import ANYONE, Client, Settings
 
 _SECONDS = 30
 _STATUS_LINE = re.compile(r"^status:.*\n?", flags=re.MULTILINE)
@@ -59,10 +60,11 @@ def service_of(case: Case) -> Service:
     return found
 
 
-def in_process(case: Case) -> tuple[int, Any]:
-    """Answer a case in this process, with the settings of the case and its own day."""
+def in_process(case: Case, knowledge: Path | None = None) -> tuple[int, Any]:
+    """Answer a case in this process, with the settings of the case and its own day, called by its first client."""
+    engine, client = _site(_settings(case), knowledge)
     try:
-        given = answer(case.body, service_of(case), engine=_engine(_settings(case)), on=case.on)
+        given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client)
     except ServiceError as error:
         return error.status, operation_outcome(error)
     return 200, json.loads(given.body)
@@ -73,8 +75,9 @@ def _settings(case: Case) -> str:
 
 
 @cache
-def _engine(settings: str) -> Engine:
-    return build_engine(Settings.model_validate(json.loads(settings)))
+def _site(settings: str, knowledge: Path | None) -> tuple[Engine, Client]:
+    chosen = Settings.model_validate(json.loads(settings) | {"knowledge": knowledge})
+    return build_engine(chosen), next(iter(chosen.clients), ANYONE)
 
 
 def against(url: str, today: date, post: Callable[[str, bytes], tuple[int, Any]]) -> Respond:
@@ -187,22 +190,25 @@ def run(
     updating: bool,
     junit_file: Path | None,
     say: Callable[[str], object],
+    knowledge: Path | None = None,
     today: Callable[[], date] = lambda: datetime.now(UTC).date(),
 ) -> bool:
     """Replay a folder of cases, tell a reader what differs, and return whether everything is the same.
 
-    Against a URL a case with settings of its own is left out, and said to be.
+    Against a URL a case with settings of its own is left out, and said to be. With a folder of knowledge the recordings
+    are those of the knowledge in force: what differs is the effect of the edit, told case by case and rule by rule.
     """
     names = case_names(folder)
     if not names:
         raise CaseError(f"{folder}: holds no case. Give a folder whose folders are named <hook>__<what-happens>.")
-    outcomes: list[Outcome] = []
-    for case in (read_case(name, folder) for name in names):
-        if url and case.settings:
-            outcomes.append(Outcome(case, case.status, case.expected, left_out="it needs settings of its own"))
-            continue
-        respond = against(url, today(), _post) if url else in_process
-        outcomes += replay([case], respond)
+    respond = against(url, today(), _post) if url else partial(in_process, knowledge=knowledge)
+    cases = [read_case(name, folder) for name in names]
+    if knowledge:
+        cases, respond = (
+            [replace(case, expected=without_version(case.expected)) for case in cases],
+            _unversioned(respond),
+        )
+    outcomes = [_outcome(case, respond, elsewhere=url is not None) for case in cases]
     for item in outcomes:
         for line in _report(item):
             say(line)
@@ -210,10 +216,27 @@ def run(
             update(item, folder)
     if junit_file:
         _write(junit_file, junit(outcomes))
+    if knowledge:
+        for line in effect((_by_topic(item.case.expected), _by_topic(item.body)) for item in outcomes):
+            say(line)
     differing = sum(not item.same for item in outcomes)
     left_out = sum(item.left_out is not None for item in outcomes)
     say(f"{len(outcomes)} cases: {len(outcomes) - differing - left_out} same, {differing} differ, {left_out} left out")
     return not differing or updating
+
+
+def _outcome(case: Case, respond: Respond, *, elsewhere: bool) -> Outcome:
+    if elsewhere and case.settings:
+        return Outcome(case, case.status, case.expected, left_out="it needs settings of its own")
+    return next(replay([case], respond))
+
+
+def _unversioned(respond: Respond) -> Respond:
+    def responded(case: Case) -> tuple[int, Any]:
+        status, body = respond(case)
+        return status, without_version(body)
+
+    return responded
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -72,12 +72,17 @@ def _text(value: object) -> object:
 
 
 class Client(BaseModel):
-    """An EHR or page that may call. `origins` are the web pages that a browser may call from."""
+    """An EHR or page that may call.
+
+    `origins` are the web pages that a browser may call from. A `silent` client gets no cards: its calls are evaluated
+    and recorded only.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(min_length=1)
     origins: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = ()
+    silent: bool = False
 
 
 # Who calls where no client is configured: then the service answers on loopback only.
@@ -119,6 +124,9 @@ class Settings(BaseModel):
         description="Answer to an order in scope whose medication data were not sent: the error 412, "
         "or a card that says the check was not completed.",
     )
+    announce_version: Literal["none", "2.0.1", "3.0.0"] = Field(
+        default="none", description="Version of CDS Hooks that discovery names, an attribute of CDS Hooks 3.0."
+    )
     public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None, description="Address under which clinicians reach this service; links appear only with it."
     )
@@ -126,8 +134,16 @@ class Settings(BaseModel):
         default="info", description="Least severe log line that is written."
     )
     disabled_rules: tuple[str, ...] = Field(default=(), description="Ids of rules that are switched off.")
+    silent_rules: tuple[str, ...] = Field(
+        default=(), description="Ids of rules that are evaluated and recorded, and whose cards are not shown."
+    )
     indicator_ceiling: Mapping[str, Ceiling] = Field(
         default_factory=dict, description="Highest indicator that a rule may show: rule id = info or warning."
+    )
+    options: tuple[str, ...] | None = Field(
+        default=None,
+        description="Ingredients that the options card may offer, in this order; `[]` switches the card off, "
+        "without the setting the knowledge decides.",
     )
     clients: tuple[Client, ...] = Field(
         default=(), description="Who may call: one [[clients]] table each, with id and origins."
@@ -139,12 +155,17 @@ class Settings(BaseModel):
         return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
 
     @property
+    def announced_version(self) -> str | None:
+        """Give the version of CDS Hooks for discovery, if the site wants one there."""
+        return None if self.announce_version == "none" else self.announce_version
+
+    @property
     def zone(self) -> ZoneInfo:
         """Give the site's time zone."""
         return ZoneInfo(self.timezone)
 
 
-FILE_ONLY = frozenset({"disabled_rules", "indicator_ceiling", "clients"})
+FILE_ONLY = frozenset({"disabled_rules", "silent_rules", "indicator_ceiling", "options", "clients"})
 SCALARS = tuple(name for name in Settings.model_fields if name not in FILE_ONLY)
 
 
@@ -192,12 +213,28 @@ def effective_settings(
 def check_rules(settings: Settings, rules: Iterable[str]) -> None:
     """Refuse settings that name a rule which the knowledge does not have: a misspelt switch would do nothing."""
     known = tuple(rules)
-    named = {"disabled_rules": settings.disabled_rules, "indicator_ceiling": tuple(settings.indicator_ceiling)}
+    named = {
+        "disabled_rules": settings.disabled_rules,
+        "silent_rules": settings.silent_rules,
+        "indicator_ceiling": tuple(settings.indicator_ceiling),
+    }
     problems = [
         f"{setting}: the knowledge has no rule {rule}.{nearest_hint(rule, known)}"
         for setting, ids in named.items()
         for rule in ids
         if rule not in known
+    ]
+    if problems:
+        raise SettingsError(*problems)
+
+
+def check_options(settings: Settings, ingredients: Iterable[str]) -> None:
+    """Refuse settings that name an option which the knowledge does not have."""
+    known = tuple(ingredients)
+    problems = [
+        f"options: the knowledge has no option {name}.{nearest_hint(name, known)}"
+        for name in settings.options or ()
+        if name not in known
     ]
     if problems:
         raise SettingsError(*problems)

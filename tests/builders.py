@@ -94,6 +94,9 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     "pneumocystosis": ("B59", "Pneumocystosis"),
     "allergic aspergillosis": ("B44.81", "Allergic bronchopulmonary aspergillosis"),
     "kidney transplant": ("Z94.0", "Kidney transplant status"),
+    "perianal fistula": ("K60.3", "Anal fistula"),
+    "anal fissure": ("K60.2", "Anal fissure, unspecified"),
+    "pregnancy": ("Z33.1", "Pregnant state, incidental"),
 }
 
 
@@ -136,6 +139,22 @@ def condition(key: str, what: str, **others: Any) -> Json:
             "category": [{"coding": [coding(_HL7 + "condition-category", "problem-list-item")]}],
             "code": problem(what),
             "subject": reference("Patient", PATIENT),
+            **others,
+        }
+    )
+
+
+def allergy(key: str, what: str, **others: Any) -> Json:
+    """Make an active, confirmed allergy to a medicine."""
+    clinical, verification = others.pop("clinical", "active"), others.pop("verification", "confirmed")
+    return _present(
+        {
+            "resourceType": "AllergyIntolerance",
+            "id": key,
+            "clinicalStatus": _status("allergyintolerance-clinical", clinical),
+            "verificationStatus": _status("allergyintolerance-verification", verification),
+            "code": medicine(what),
+            "patient": reference("Patient", PATIENT),
             **others,
         }
     )
@@ -277,6 +296,12 @@ def order_sign(
 ) -> Json:
     """Make a call of order-sign; see `order_select`."""
     return _call("order-sign", list(drafts), prefetch(chart, without=without), others)
+
+
+def patient_view(chart: Iterable[Json] = (), *, without: Iterable[str] = (), **others: Any) -> Json:
+    """Make a call of patient-view: a chart is opened, and there are no drafts."""
+    context = {"draftOrders": None, **others.pop("context", {})}
+    return _call("patient-view", [], prefetch(chart, without=without), {**others, "context": context})
 
 
 def _call(hook: str, orders: list[Json], fetched: Json, others: Json) -> Json:

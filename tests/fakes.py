@@ -17,10 +17,17 @@ NO_TRACE = Trace(service="", hook="", drafts=(), prefetch=())
 
 
 @dataclass(frozen=True)
+class FakeOptions:
+    def ingredients(self) -> tuple[str, ...]:
+        return ("risankizumab", "infliximab")
+
+
+@dataclass(frozen=True)
 class FakeCatalogue:
     version: str = "1.0.0"
     sha256: str = "ab" * 32
     rules: dict[str, object] = field(default_factory=lambda: {"upadacitinib-biologic": 1, "upadacitinib-jak": 2})
+    options: FakeOptions = FakeOptions()
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,11 @@ def _is_plain(name: str, value: str) -> bool:
 
 def _version(visit: Visit) -> Iterable[Observation]:
     for where, service in _services(visit):
-        value = service.get("version")
-        holds = isinstance(value, str) and _SEMVER.fullmatch(value) is not None
-        yield observe(f"{where}.version", "the version of CDS Hooks, as 2.0.1", shown(value), holds=holds)
+        # New in 3.0, so that a service of 2.0 without it lacks nothing.
+        if "version" in service:
+            value = service["version"]
+            holds = isinstance(value, str) and _SEMVER.fullmatch(value) is not None
+            yield observe(f"{where}.version", "the version of CDS Hooks, as 2.0.1", shown(value), holds=holds)
 
 
 def _empties(visit: Visit) -> Iterable[Observation]:
@@ -199,7 +201,14 @@ CHECKS = (
         (12,),
         needs="a service with usageRequirements",
     ),
-    Check("discovery.version", "Each service says which version of CDS Hooks it implements.", SHOULD, (18,), _version),
+    Check(
+        "discovery.version",
+        "A version of CDS Hooks is a semantic version.",
+        SHOULD,
+        (18,),
+        _version,
+        needs="a service with version, which is new in CDS Hooks 3.0",
+    ),
     Check(
         "discovery.hook-version",
         "A hook version is text.",

@@ -122,11 +122,12 @@ def _interval(instruction: Any) -> int | None:
     repeat = _repeat(instruction)
     if repeat is None or repeat.frequency not in (None, 1):
         return None
-    days = _period_days(repeat)
+    days = period_days(repeat)
     return round(days) if days is not None and days >= _SHORTEST_INTERVAL else None
 
 
-def _period_days(repeat: Any) -> float | None:
+def period_days(repeat: Any) -> float | None:
+    """Read the period of a repeating timing as days; None without a usable value and unit."""
     unit = _DAYS.get(repeat.periodUnit or "")
     try:
         days = float(repeat.period) * unit if unit else 0.0
@@ -149,11 +150,16 @@ def _units_a_day(instruction: Any, supply_unit: Any) -> float | None:
     repeat = _repeat(instruction)
     rates: list[Any] = list(instruction.doseAndRate or ())
     dose = rates[0].doseQuantity if len(rates) == 1 else None
-    amount, days = number(dose), _period_days(repeat) if repeat is not None else None
+    amount, days = number(dose), period_days(repeat) if repeat is not None else None
     if amount is None or days is None or _kinds(dose).isdisjoint(_kinds(supply_unit)):
         return None
     frequency = 1 if repeat.frequency is None else repeat.frequency
     return amount * frequency / days if frequency > 0 else None
+
+
+def is_tablet(quantity: Any) -> bool:
+    """Say whether a Quantity counts tablets or capsules."""
+    return _kinds(quantity) == {"tablet"}
 
 
 def _kinds(quantity: Any) -> frozenset[str]:

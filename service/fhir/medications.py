@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cards.model import Code, Kind, MedicationFact, Origin
+from cards.model import Code, DoseStep, Kind, MedicationFact, Origin, StatedOutcome
 from cards.recognise import Recogniser
 from service.fhir import systems
 from service.fhir.dates import first_day, is_partial, last_day
 from service.fhir.dosage import Timing, days_of, number, timing
+from service.fhir.dose import dose_steps, given_step, supplied_step
 from service.fhir.library import Drug
 from service.fhir.modifiers import MODIFIED, is_modified
 from service.fhir.parse import Parsed, parse
@@ -27,6 +28,9 @@ KINDS: Mapping[str, Kind] = {
 }
 DRAFT_KINDS: Mapping[str, Kind] = {**KINDS, "ServiceRequest": Kind.REQUEST}
 _NOT_TAKEN = ("not-taken", "not-taking", "n")
+_ENDED = frozenset({"stopped", "ended"})
+# A reason explains the status that it stands beside; on an order in force it is a leftover of another status.
+_EXPLAINED = _ENDED | {"completed", "on-hold"}
 _DATES = ("effectiveDateTime", "whenHandedOver", "whenPrepared", "dateAsserted")
 
 
@@ -62,6 +66,7 @@ def medication_fact(
         interval_days=members.values.get("interval_days"),
     )
     reasons = tuple(dict.fromkeys((*members.values.pop("reasons", ()), *_contained_reasons(parsed, scan))))
+    single = recognition.recognised[0].ingredient if len(recognition.recognised) == 1 else None
     doubts = (
         *parsed.doubts,
         *members.doubts,
@@ -79,6 +84,8 @@ def medication_fact(
         disagreement=recognition.disagreement,
         reasons=reasons,
         reason_groups=recogniser.condition(reasons)[0],
+        steps=_steps(parsed, recogniser.strength(single, drug.codes, drug.names), members.values) if single else (),
+        outcomes=_outcomes(parsed, reasons, recogniser),
         doubts=tuple(dict.fromkeys(doubts)),
         **members.values,
     )
@@ -135,6 +142,28 @@ def _contained_reasons(parsed: Parsed, scan: Scan) -> tuple[Code, ...]:
 
 def _is_local(reference: Any) -> bool:
     return str(getattr(reference, "reference", None) or "").startswith("#")
+
+
+def _steps(parsed: Parsed, strength: float | None, members: Mapping[str, Any]) -> tuple[DoseStep, ...]:
+    """Return the dose levels of a resource of one ingredient; empty means unknown."""
+    if (dosage := parsed.get("dosage")) is not None and not isinstance(dosage, list):
+        return given_step(dosage.dose, strength, members.get("given"))
+    stated = dose_steps(parsed.get("dosageInstruction") or dosage or (), strength)
+    if stated or parsed.get("dosageInstruction"):
+        return stated
+    return supplied_step(parsed.get("quantity"), members.get("supply_days"), strength)
+
+
+def _outcomes(parsed: Parsed, reasons: Sequence[Code], recogniser: Recogniser) -> tuple[StatedOutcome, ...]:
+    """Return what the reasons of a status say; that of an order counts, by its code, only once it is stopped."""
+    if parsed.get("status") not in _EXPLAINED:
+        return ()
+    stated: Any = parsed.get("statusReason") or parsed.get("statusReasonCodeableConcept")
+    concepts = [item for item in (stated if isinstance(stated, list) else [stated]) if item is not None]
+    codings = [coding for item in concepts for coding in item.coding or () if coding is not None]
+    texts = [text for text in (*(item.text for item in concepts), *(item.display for item in codings)) if text]
+    ended = reasons if parsed.get("status") in _ENDED else ()
+    return recogniser.stated_outcomes((*codes_in(concepts), *ended), texts)
 
 
 def codes_in(concepts: Sequence[Any]) -> tuple[Code, ...]:

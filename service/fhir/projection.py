@@ -22,9 +22,15 @@ _REPEAT: Spec = {
     "frequency": None,
     "period": None,
     "periodUnit": None,
+    "frequencyMax": None,
+    "periodMax": None,
+    "dayOfWeek": [None],
 }
 _DOSAGE: Spec = {
     "sequence": None,
+    "text": None,
+    "asNeededBoolean": None,
+    "asNeededCodeableConcept": _CONCEPT,
     "timing": {"event": [None], "repeat": _REPEAT},
     "doseAndRate": [{"doseQuantity": _QUANTITY}],
 }
@@ -37,6 +43,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         **_COMMON,
         **_DRUG,
         **_REASON,
+        "statusReason": _CONCEPT,
         "subject": _REFERENCE,
         "intent": None,
         "doNotPerform": None,
@@ -54,6 +61,7 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         **_COMMON,
         **_DRUG,
         **_REASON,
+        "statusReason": [_CONCEPT],
         "subject": _REFERENCE,
         "effectiveDateTime": None,
         "effectivePeriod": _PERIOD,
@@ -64,13 +72,16 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
         **_COMMON,
         **_DRUG,
         **_REASON,
+        "statusReason": [_CONCEPT],
         "subject": _REFERENCE,
         "effectiveDateTime": None,
         "effectivePeriod": _PERIOD,
+        "dosage": {"dose": _QUANTITY},
     },
     "MedicationDispense": {
         **_COMMON,
         **_DRUG,
+        "statusReasonCodeableConcept": _CONCEPT,
         "subject": _REFERENCE,
         "quantity": _QUANTITY,
         "daysSupply": _QUANTITY,
@@ -112,7 +123,12 @@ SPECS: Mapping[str, Mapping[str, Any]] = {
 
 # Names of other versions: DSTU2 (dateWritten, patient), STU3 (context, assertedDate), R5 (occurence, sic).
 _RENAMED: Mapping[str, Mapping[str, str]] = {
-    "MedicationRequest": {"dateWritten": "authoredOn", "patient": "subject", "reasonCodeableConcept": "reasonCode"},
+    "MedicationRequest": {
+        "dateWritten": "authoredOn",
+        "patient": "subject",
+        "reasonCodeableConcept": "reasonCode",
+        "reasonEnded": "statusReason",
+    },
     "MedicationStatement": {"patient": "subject"},
     "MedicationAdministration": {
         "patient": "subject",
@@ -131,6 +147,7 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
     "AllergyIntolerance": {"substance": "code"},
 }
 # Codes that were plain texts before R4.
+_DOSAGES = ("dosageInstruction", "dosage")
 _STATUSES = ("clinicalStatus", "verificationStatus")
 
 
@@ -163,6 +180,9 @@ def _in_r4_places(resource: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
         moved["code"] = code["concept"]
     if isinstance(reasons := moved.get("reason"), dict | list):
         moved.update(_reasons(reasons))
+    for name in _DOSAGES:
+        if isinstance(dosages := moved.get(name), list):
+            moved[name] = [_dosage(item) if isinstance(item, dict) else item for item in dosages]
     for name in _STATUSES:
         if isinstance(status := moved.get(name), str):
             moved[name] = {"coding": [{"code": status}]}
@@ -176,6 +196,13 @@ def _drug(drug: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(drug.get("reference"), dict):
         return {"medicationReference": drug["reference"]}
     return {"medicationReference" if "reference" in drug else "medicationCodeableConcept": drug}
+
+
+def _dosage(dosage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put the dose of a dosage before R4 into the list where R4 has it."""
+    if "doseAndRate" in dosage or not isinstance(dose := dosage.get("doseQuantity"), dict):
+        return dosage
+    return {**dosage, "doseAndRate": [{"doseQuantity": dose}]}
 
 
 def _reasons(reasons: Mapping[str, Any] | list[Any]) -> dict[str, Any]:

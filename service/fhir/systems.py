@@ -42,6 +42,7 @@ _SYSTEMS: dict[System, tuple[str, ...]] = {
         "2.16.840.1.113883.6.42",
         "2.16.840.1.113883.6.2",
     ),
+    System.STATUS_REASON: ("http://terminology.hl7.org/CodeSystem/medicationrequest-status-reason",),
     System.NCIT: (
         "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
         "http://ncimeta.nci.nih.gov",

@@ -1,13 +1,25 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
-from service.wire.request import Deviation, HookRequest, HookService, last_two, peek_hook, place_of, read_request
-from service.wire.response import Ids, write_response
+from service.wire.request import (
+    Deviation,
+    HookRequest,
+    HookService,
+    drafts_as_sent,
+    last_two,
+    peek_hook,
+    place_of,
+    read_request,
+)
+from service.wire.response import Ids, Session, has_update, write_response
 
 __all__ = [
     "Deviation",
     "HookRequest",
     "HookService",
     "Ids",
+    "Session",
+    "drafts_as_sent",
+    "has_update",
     "last_two",
     "peek_hook",
     "place_of",

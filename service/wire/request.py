@@ -7,6 +7,7 @@ What a client gets wrong but can only mean one thing is served and named in `dev
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -116,6 +117,20 @@ def read_request(body: bytes, service: HookService) -> HookRequest:
         has_fhir_access=_has_fhir_access(envelope),
         deviations=tuple(deviations),
     )
+
+
+class _Drafting(msgspec.Struct):
+    context: Any = None
+
+
+# The digits of a number carry its precision (FHIR R4, Datatypes, decimal): 1.10 must not come back as 1.1.
+_AS_SENT = msgspec.json.Decoder(_Drafting, float_hook=Decimal)
+
+
+def drafts_as_sent(body: bytes) -> Mapping[str, dict[str, Any]]:
+    """Return the drafts of a body that `read_request` has accepted, by `Type/id`, every number with its own digits."""
+    drafts = _drafts(_context({"context": _AS_SENT.decode(body).context}, []), [])
+    return {place_of(resource, index): resource for index, (resource, _) in enumerate(drafts)}
 
 
 def _prefetch(body: bytes, deviations: list[Deviation]) -> Mapping[str, msgspec.Raw] | None:

@@ -1,32 +1,50 @@
 """A hook response, written strictly (CDS Hooks 2.0.1, CDS Service Response)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from cards.model import Action, Card, Coding, Suggestion
+from cards.model import Action, Card, Coding, Order, ServiceOrder, Suggestion, System
 
-# The suggestions of one card are alternatives: accepting two of them is never meant.
-SELECTION_BEHAVIOR = "at-most-one"
+_RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+_SYSTEMS = {System.RXNORM: _RXNORM}
+# A number of a draft goes back with the digits that the client wrote.
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Ids = Callable[[Card, Suggestion | None], str]
 """Gives the uuid of a card, or of one of its suggestions."""
 
 
-def write_response(cards: Sequence[Card], ids: Ids) -> bytes:
-    """Write the response of a hook call, byte for byte the same for the same cards and ids.
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What actions are written from: whose orders they are, and the drafts as the client sent them, by `Type/id`."""
 
-    No member is ever null, empty text or an empty list, except `cards` itself (CDS Hooks 2.0.1, CDS Service Response).
+    patient: str = ""
+    drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def write_response(cards: Sequence[Card], ids: Ids, session: Session | None = None) -> bytes:
+    """Write the response of a hook call, byte for byte the same for the same cards, ids and session.
+
+    No member is ever null, empty text or an empty list, except `cards` itself (CDS Hooks 2.0.1, CDS Service Response)
+    and what stands in a draft that goes back as it came.
     """
-    return msgspec.json.encode({"cards": [_card(card, ids) for card in cards]})
+    given = session or Session()
+    return _ENCODER.encode({"cards": [_card(card, ids, given) for card in cards]})
+
+
+def has_update(cards: Sequence[Card]) -> bool:
+    """Say whether a response needs the drafts as they were sent."""
+    return any(action.type == "update" for card in cards for item in card.suggestions for action in item.actions)
 
 
 def _present(members: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in members.items() if value not in (None, "", [], {})}
 
 
-def _card(card: Card, ids: Ids) -> dict[str, Any]:
+def _card(card: Card, ids: Ids, session: Session) -> dict[str, Any]:
     return _present(
         {
             "uuid": ids(card, None),
@@ -34,33 +52,72 @@ def _card(card: Card, ids: Ids) -> dict[str, Any]:
             "detail": card.detail,
             "indicator": card.indicator.value,
             "source": _present({"label": card.source_label, "url": card.source_url, "topic": _coding(card.topic)}),
-            "suggestions": [_suggestion(card, item, ids) for item in card.suggestions],
-            "selectionBehavior": SELECTION_BEHAVIOR if card.suggestions else None,
+            "suggestions": [_suggestion(card, item, ids, session) for item in card.suggestions],
+            "selectionBehavior": card.selection.value if card.suggestions else None,
             "overrideReasons": [_coding(reason) for reason in card.override_reasons],
             "links": [{"label": link.label, "url": link.url, "type": "absolute"} for link in card.links],
         }
     )
 
 
-def _suggestion(card: Card, suggestion: Suggestion, ids: Ids) -> dict[str, Any]:
+def _suggestion(card: Card, suggestion: Suggestion, ids: Ids, session: Session) -> dict[str, Any]:
     return _present(
         {
             "label": suggestion.label,
             "uuid": ids(card, suggestion),
             "isRecommended": True if suggestion.recommended else None,
-            "actions": [_action(action) for action in suggestion.actions],
+            "actions": [_action(action, session) for action in suggestion.actions],
         }
     )
 
 
-def _action(action: Action) -> dict[str, Any]:
+def _action(action: Action, session: Session) -> dict[str, Any]:
+    updates = action.type == "update"
     return _present(
         {
             "type": action.type,
             "description": action.description,
-            "resourceId": action.resource_id,
+            "resourceId": None if updates else action.resource_id,
+            "resource": _updated(action, session) if updates else _created(action, session),
         }
     )
+
+
+def _updated(action: Action, session: Session) -> dict[str, Any] | None:
+    """Return the client's own draft with the order whose place it takes (FHIR R4, priorPrescription)."""
+    if action.order is None or action.resource_id is None:
+        return None
+    return {**session.drafts[action.resource_id], "priorPrescription": {"reference": action.order.replaces}}
+
+
+def _created(action: Action, session: Session) -> dict[str, Any] | None:
+    if action.order:
+        return _medication_request(action.order, session.patient)
+    return _service_request(action.service, session.patient) if action.service else None
+
+
+def _medication_request(order: Order, patient: str) -> dict[str, Any]:
+    """Write a new order by ingredient, with no dose: the prescriber completes it (FHIR R4, MedicationRequest)."""
+    coding = {"system": _SYSTEMS[order.code.system], "code": order.code.value, "display": order.display}
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "order",
+        "medicationCodeableConcept": {"coding": [coding], "text": order.display},
+        "subject": {"reference": f"Patient/{patient}"},
+        "priorPrescription": {"reference": order.replaces},
+    }
+
+
+def _service_request(order: ServiceOrder, patient: str) -> dict[str, Any]:
+    """Write a laboratory or screening order by text (FHIR R4, ServiceRequest)."""
+    return {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "order",
+        "code": {"text": order.text},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
 
 
 def _coding(coding: Coding) -> dict[str, Any]:

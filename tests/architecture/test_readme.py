@@ -50,7 +50,11 @@ def test_the_architecture_picture_is_the_import_contract(container: str) -> None
 
 
 def test_the_card_that_is_shown_is_the_recorded_one() -> None:
-    (card,) = read_case(CASE).expected["cards"]
+    card, options = read_case(CASE).expected["cards"]
+    beside = _between("options")
+    assert f"**{options['indicator'].upper()}** · {options['summary']}" in beside
+    assert options["detail"] in beside
+    assert all(f"[{item['label']}]" in beside for item in options["suggestions"])
     shown = _between("card")
     assert f"**{card['indicator'].upper()}** · {card['summary']}" in shown
     assert card["detail"] in shown
@@ -75,6 +79,6 @@ def test_the_toml_example_is_a_valid_configuration(tmp_path: Path) -> None:
 
 
 def test_the_topic_codes_of_the_cards_are_in_the_changes_contract() -> None:
-    (card,) = read_case(CASE).expected["cards"]
+    card, *_ = read_case(CASE).expected["cards"]
     assert json.dumps(card["source"]["topic"]["code"]).strip('"').isalnum()
     assert "topic codes" in README

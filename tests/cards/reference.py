@@ -552,7 +552,7 @@ def pairs(record: PatientRecord, catalogue: Catalogue, question: Question) -> se
     return {
         pair
         for key, rule in catalogue.rules.items()
-        if key not in question.policy.disabled
+        if key not in question.policy.disabled and question.jurisdiction in rule.clauses
         for subject in catalogue.roles[key][0]
         for partner in catalogue.roles[key][1]
         if subject in found and partner in found

@@ -260,7 +260,8 @@ def records(draw: st.DrawFn, *, session: bool = True) -> PatientRecord:
         drafts.setdefault(new.ref, new)
     conditions = tuple(condition(draw, number) for number in range(draw(one_of(0, 1, 2, 3))))
     encounter = draw(one_of(None, ENCOUNTER))
-    return PatientRecord(PATIENT, (*drafts.values(), *chart), conditions, encounter=encounter)
+    born = draw(one_of(date(1984, 2, 11), None, date(2015, 1, 1)))
+    return PatientRecord(PATIENT, (*drafts.values(), *chart), conditions, birth_date=born, encounter=encounter)
 
 
 @st.composite
@@ -287,4 +288,5 @@ def policy(draw: st.DrawFn) -> Policy:
     rules = one_of(*sorted(CATALOGUE.rules))
     disabled = frozenset({draw(rules)} if rarely(draw, 3) else ())
     ceilings = {draw(rules): draw(one_of(*INDICATORS)) for _ in range(draw(one_of(1, 0, 2)))}
-    return Policy(disabled, tuple(ceilings.items()))
+    options = draw(one_of(None, (), ("infliximab", "risankizumab")))
+    return Policy(disabled, tuple(ceilings.items()), options=options)

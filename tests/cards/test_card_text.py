@@ -32,6 +32,8 @@ from cards.model import (
     PatientRecord,
     Recognised,
 )
+from cards.monitoring import MONITORING
+from cards.options_card import OPTIONS
 
 CATALOGUE = load_catalogue()
 ON = date(2026, 11, 23)
@@ -86,7 +88,9 @@ def cards(
     **question: Any,
 ) -> tuple[Card, ...]:
     record = PatientRecord("patient-1", tuple(medications), tuple(problems), gaps=gaps or {})
-    return evaluate(record, catalogue, Question(ON, hook, **question)).cards
+    found = evaluate(record, catalogue, Question(ON, hook, **question)).cards
+    # The cards of the rules; options and monitoring have tests of their own.
+    return tuple(one for one in found if one.key not in {OPTIONS, MONITORING})
 
 
 def card(medications: Iterable[MedicationFact], *problems: ConditionFact, **others: Any) -> Card:
@@ -211,7 +215,7 @@ class TestSummary:
         self, indication: str | None, jurisdiction: str
     ) -> None:
         problems = [problem(indication)] if indication else []
-        for partner in sorted(CATALOGUE.of_interest - {"upadacitinib"}):
+        for partner in sorted(CATALOGUE.in_scope("us") - {"upadacitinib"}):
             for one in cards([draft("upadacitinib"), chart(partner)], *problems, jurisdiction=jurisdiction):
                 assert len(one.summary) < 140
                 assert one.summary.endswith(".")
@@ -339,7 +343,8 @@ class TestDetail:
     def test_it_quotes_the_sentence_of_the_indication_with_its_section(self) -> None:
         detail = with_upadacitinib("risankizumab", CROHN).detail
         assert "biological therapies for Crohn's disease, or potent immunosuppressants" in detail
-        assert "section 1, Limitations of Use; October 2025 wording" in detail
+        assert "(RINVOQ US Prescribing Information, section 1, Limitations of Use)" in detail
+        assert '" (October 2025 wording; a later revision was not checked; text seen as a secondary copy)' in detail
         assert "**Indication**: Crohn's disease, from the problem list." in detail
 
     def test_it_says_where_the_indication_comes_from(self) -> None:
@@ -474,7 +479,7 @@ class TestLength:
         assert fit([Paragraph("first"), Paragraph(""), Paragraph("last")]) == "first\n\nlast"
 
 
-RULED = sorted(CATALOGUE.of_interest - {"upadacitinib"})
+RULED = sorted(CATALOGUE.in_scope("us") - {"upadacitinib"})
 
 
 class TestForbiddenWords:
@@ -526,13 +531,17 @@ def test_text_of_the_record_never_becomes_markup_of_a_card() -> None:
 
 
 def approved(catalogue: Catalogue, key: str, approval: Approval) -> Catalogue:
-    """Return a copy of the knowledge in which a rule carries an approval."""
+    """Return a copy of the knowledge in which a rule carries an approval, and its evidence a whole one."""
     rule = catalogue.rules[key].model_copy(update={"approval": approval})
-    return dataclasses.replace(catalogue, rules={**catalogue.rules, key: rule})
+    entries = {name: catalogue.evidence[name].model_copy(update={"approval": ALWAYS}) for name in rule.evidence}
+    return dataclasses.replace(
+        catalogue, rules={**catalogue.rules, key: rule}, evidence={**catalogue.evidence, **entries}
+    )
 
 
 ROLE, DATE, REVIEW = "Chief pharmacist", date(2026, 10, 1), date(2027, 10, 1)
 WHOLE = Approval(role=ROLE, date=DATE, next_review=REVIEW)
+ALWAYS = Approval(role=ROLE, date=date(2026, 1, 1), next_review=date(2027, 12, 31))
 
 
 class TestApproval:

@@ -16,6 +16,7 @@ from cards.catalogue import Category, Role, codes_of
 from cards.model import Code, System
 
 CATALOGUE = load_catalogue()
+OF_INTEREST = frozenset().union(*(subjects | partners for subjects, partners in CATALOGUE.roles.values()))
 RECOGNISER = Recogniser(CATALOGUE)
 
 DOSING = {
@@ -166,7 +167,7 @@ class TestDrugCodes:
         assert not item.systemic
         assert not item.codes
         assert not item.brands
-        assert "delgocitinib" not in CATALOGUE.of_interest
+        assert "delgocitinib" not in OF_INTEREST
 
     @pytest.mark.parametrize(
         ("ingredient", "old", "current"),
@@ -391,8 +392,14 @@ REASONS = ("planned-switch", "already-stopped", "specialist-directed", "clinical
 class TestRules:
     """Who meets whom, and with which sentence."""
 
-    def test_upadacitinib_is_the_only_subject(self) -> None:
-        assert {tuple(subjects) for subjects, _ in CATALOGUE.roles.values()} == {("upadacitinib",)}
+    @pytest.mark.parametrize(
+        ("jurisdiction", "subjects"),
+        [("us", ("upadacitinib",)), ("eu", ("tofacitinib", "upadacitinib")), ("au", ("upadacitinib",))],
+    )
+    def test_a_drug_is_a_subject_only_where_its_clause_was_read(
+        self, jurisdiction: str, subjects: tuple[str, ...]
+    ) -> None:
+        assert sorted(CATALOGUE.subjects_in(jurisdiction)) == sorted(subjects)
 
     def test_the_biologic_rule_reaches_every_biologic_of_the_catalogue(self) -> None:
         biologics = {key for key in CATALOGUE.ingredients if CATALOGUE.drug_class(key).category is Category.BIOLOGIC}
@@ -420,7 +427,7 @@ class TestRules:
     def test_steroids_s1p_modulators_and_cyp3a4_drugs_fire_nothing(self) -> None:
         silent = {key for key, item in CATALOGUE.ingredients.items() if item.class_id in SILENT_CLASSES}
         assert {"prednisone", "ozanimod", "etrasimod", "ketoconazole", "rifampin"} <= silent
-        assert not silent & CATALOGUE.of_interest
+        assert not silent & OF_INTEREST
 
     def test_asthma_and_allergy_biologics_are_the_quiet_ones_except_in_atopic_dermatitis(self) -> None:
         rule = CATALOGUE.rules["upadacitinib-biologic"]
@@ -446,11 +453,15 @@ class TestRules:
         assert "ibd-unspecified" not in CATALOGUE.indication_order
 
     @pytest.mark.parametrize("jurisdiction", ["us", "eu", "au"])
-    @pytest.mark.parametrize("rule", CATALOGUE.rules)
-    def test_every_rule_has_a_clause_for_an_unknown_indication_in_every_jurisdiction(
+    @pytest.mark.parametrize("rule", [key for key in CATALOGUE.rules if key.startswith("upadacitinib")])
+    def test_every_rule_on_upadacitinib_has_a_clause_for_an_unknown_indication_in_every_jurisdiction(
         self, rule: str, jurisdiction: str
     ) -> None:
         assert CATALOGUE.rules[rule].clauses[jurisdiction]["generic"].partners_word
+
+    def test_no_rule_on_tofacitinib_speaks_for_a_label_that_nobody_opened(self) -> None:
+        rules = [rule for key, rule in CATALOGUE.rules.items() if key.startswith("tofacitinib")]
+        assert [tuple(rule.clauses) for rule in rules] == [("eu",), ("eu",)]
 
     def test_the_us_label_has_a_sentence_for_every_indication(self) -> None:
         sentences = CATALOGUE.jurisdictions["us"].labels["upadacitinib"].sentences
@@ -480,12 +491,51 @@ class TestRules:
 
     def test_the_override_reasons_are_the_specified_ones(self) -> None:
         for key, rule in CATALOGUE.rules.items():
-            extra = {"transplant-or-oncology"} if key == "upadacitinib-immunosuppressant" else set()
+            extra = {"transplant-or-oncology"} if key.endswith("-immunosuppressant") else set()
             assert set(rule.override_reasons) == {*REASONS, *extra}
             assert rule.override_reasons[-1] == "other"
 
     def test_no_override_reason_is_a_bare_will_monitor(self) -> None:
         assert not any("monitor" in item.display.casefold() for item in CATALOGUE.override_reasons.values())
+
+
+class TestOptions:
+    """What the options card can offer, and what the monitoring card suggests."""
+
+    def test_an_order_is_written_with_the_rxnorm_ingredient_code(self) -> None:
+        assert dict(CATALOGUE.options.rxnorm) == {
+            "infliximab": "191831",
+            "adalimumab": "327361",
+            "certolizumab-pegol": "709271",
+            "golimumab": "819300",
+            "vedolizumab": "1538097",
+            "ustekinumab": "847083",
+            "risankizumab": "2166040",
+            "guselkumab": "1928588",
+            "mirikizumab": "2668384",
+        }
+
+    def test_crohns_disease_has_risankizumab_first_and_the_exposed_tiers_of_aga_in_their_order(self) -> None:
+        candidates = CATALOGUE.options.indications["crohns-disease"].candidates
+        assert [item.ingredient for item in candidates] == [
+            *("risankizumab", "adalimumab", "infliximab", "guselkumab"),
+            *("ustekinumab", "mirikizumab", "vedolizumab", "certolizumab-pegol"),
+        ]
+        tiers = ["higher-efficacy", "intermediate", "lower-efficacy"]
+        said = [item.reason.split()[0] for item in candidates if not item.limited_exposure]
+        assert said == sorted(said, key=tiers.index)
+
+    def test_ulcerative_colitis_has_every_biologic_that_the_options_know_to_be_used_for_it(self) -> None:
+        listed = {item.ingredient for item in CATALOGUE.options.indications["ulcerative-colitis"].candidates}
+        known = {key for key in CATALOGUE.ingredients if "ulcerative-colitis" in CATALOGUE.ingredients[key].uses()}
+        assert listed == {key for key in known if CATALOGUE.drug_class(key).category is Category.BIOLOGIC}
+
+    def test_the_monitoring_orders_are_the_specified_ones(self) -> None:
+        assert list(CATALOGUE.monitoring.items) == [
+            *("blood-count", "liver-enzymes", "lipids", "tuberculosis", "hepatitis", "pregnancy")
+        ]
+        assert "12 weeks" in CATALOGUE.monitoring.items["lipids"].order
+        assert CATALOGUE.monitoring.items["pregnancy"].warning == "Upadacitinib: embryo-fetal toxicity (label)."
 
 
 NEVER_PRINTED = (
@@ -519,12 +569,13 @@ def printable_in(jurisdiction: str, catalogue: Catalogue) -> list[str]:
     parts: list[Any] = [json.loads(catalogue.wording.model_dump_json())]
     parts.append(json.loads(catalogue.jurisdictions[jurisdiction].model_dump_json()))
     parts.extend(json.loads(item.model_dump_json()) for item in catalogue.override_reasons.values())
-    for rule in catalogue.rules.values():
-        data = json.loads(rule.model_dump_json())
+    for key in catalogue.rules_in(jurisdiction):
+        data = json.loads(catalogue.rules[key].model_dump_json())
         data["clauses"] = data["clauses"][jurisdiction]
         parts.append(data)
     parts.extend([entry.line or "", entry.finding] for entry in catalogue.evidence.values())
     parts.append([item.printed or "" for item in catalogue.statements.values()])
+    parts.extend(json.loads(item.model_dump_json()) for item in (catalogue.options, catalogue.monitoring))
     return [text for part in parts for text in strings(part)]
 
 

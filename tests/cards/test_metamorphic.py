@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cards import Question, evaluate
 from cards.model import (
+    Action,
     AllergyFact,
     Card,
     ConditionFact,
@@ -105,17 +106,19 @@ def renamed_card(card: Card, new: Mapping[str, str]) -> Card:
 
 def renamed_suggestion(item: Suggestion, new: Mapping[str, str]) -> Suggestion:
     """Return a suggestion with the same renaming."""
-    actions = tuple(
-        replace(action, resource_id=new[action.resource_id]) if action.resource_id else action
-        for action in item.actions
-    )
-    return replace(item, actions=actions)
+    return replace(item, actions=tuple(renamed_action(action, new) for action in item.actions))
 
 
-def without_order(card: Card) -> tuple[Card, frozenset[str], frozenset[tuple[str, str | None]]]:
-    """Return a card with its drafts and deletions as sets: ids decide in which order these stand, and nothing else."""
-    deletions = frozenset((item.label, action.resource_id) for item in card.suggestions for action in item.actions)
-    return replace(card, drafts=(), suggestions=()), frozenset(card.drafts), deletions
+def renamed_action(action: Action, new: Mapping[str, str]) -> Action:
+    """Return an action with the same renaming."""
+    order = replace(action.order, replaces=new[action.order.replaces]) if action.order else None
+    return replace(action, resource_id=new[action.resource_id] if action.resource_id else None, order=order)
+
+
+def without_order(card: Card) -> tuple[Card, frozenset[str], frozenset[tuple[str, bool, frozenset[Action]]]]:
+    """Return a card with its drafts and suggestions as sets: ids decide their order, and nothing else."""
+    suggestions = frozenset((item.label, item.recommended, frozenset(item.actions)) for item in card.suggestions)
+    return replace(card, drafts=(), suggestions=()), frozenset(card.drafts), suggestions
 
 
 # -------------------------------------------------------------------------------------------------------- irrelevant

@@ -15,7 +15,7 @@ from tests.fakes import Shell
 
 ROWS = frozenset(range(9, 23))
 NOT_APPLICABLE = {
-    11: "The service always announces two services, so the empty list never arises (pinned by row 10).",
+    11: "The service always announces three services, so the empty list never arises (pinned by row 10).",
 }
 
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
@@ -82,11 +82,11 @@ def test_row_9_discovery_is_served_at_cds_services(shell: Shell) -> None:
 def test_row_10_the_body_is_an_object_with_the_array_services(document: Any) -> None:
     assert isinstance(document, dict)
     assert isinstance(document["services"], list)
-    assert len(document["services"]) == 2
+    assert len(document["services"]) == 3
 
 
 def test_row_12_each_service_names_its_hook(announced: list[dict[str, Any]]) -> None:
-    assert [service["hook"] for service in announced] == ["order-select", "order-sign"]
+    assert [service["hook"] for service in announced] == ["order-select", "order-sign", "patient-view"]
 
 
 def test_row_13_each_service_has_a_title(announced: list[dict[str, Any]]) -> None:
@@ -117,8 +117,17 @@ def test_row_17_usage_requirements_are_readable_text(announced: list[dict[str, A
     assert all(_is_text(service["usageRequirements"]) for service in announced)
 
 
-def test_row_18_the_version_of_cds_hooks_is_a_semantic_version(announced: list[dict[str, Any]]) -> None:
-    assert all(SEMVER.fullmatch(service["version"]) for service in announced)
+@pytest.mark.parametrize("version", ["2.0.1", "3.0.0"])
+def test_row_18_the_version_of_cds_hooks_is_a_semantic_version_where_it_is_announced(
+    version: str, shell: Shell
+) -> None:
+    body = shell.client(announce_version=version).get("/cds-services").get_json()
+    assert SEMVER.fullmatch(version)
+    assert {service["version"] for service in body["services"]} == {version}
+
+
+def test_row_18_a_client_of_2_0_meets_no_attribute_of_3_0(announced: list[dict[str, Any]]) -> None:
+    assert all("version" not in service for service in announced)
 
 
 def test_row_19_no_hook_version_is_claimed(announced: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 from markdown_it import MarkdownIt
 
 from service.app import create_app
@@ -25,11 +26,10 @@ from service.settings import Settings
 ROWS = frozenset(range(57, 92))
 NOT_APPLICABLE = {
     75: "A suggestion of 3.0 (trial use): the override reasons have a code system of their own, as row 91 allows.",
-    84: "No action creates a resource (pinned by row 82).",
-    85: "No action updates a resource (pinned by row 82).",
-    89: "No card has links (pinned by row 76), so there is nothing to launch.",
+    89: "No link asks to be launched by itself (pinned by row 87).",
 }
 
+BESIDE = {"UPADACITINIBOPTIONS", "UPADACITINIBMONITORING"}
 SECOND_SENTENCE = re.compile(r"[.!?]\s+[A-Z]")
 
 
@@ -77,9 +77,18 @@ def _suggestions() -> list[dict[str, Any]]:
 
 
 def _actions() -> list[dict[str, Any]]:
-    found = [action for suggestion in _suggestions() for action in suggestion["actions"]]
+    found = [action for suggestion in _suggestions() for action in suggestion.get("actions", [])]
     assert found
     return found
+
+
+def _actions_of(body: Any) -> list[dict[str, Any]]:
+    suggestions = (item for card in body["cards"] for item in card.get("suggestions", []))
+    return [action for item in suggestions for action in item.get("actions", [])]
+
+
+def _topic(card: Mapping[str, Any]) -> str:
+    return str(card["source"]["topic"]["code"])
 
 
 def _override_reasons() -> list[dict[str, Any]]:
@@ -282,8 +291,16 @@ def test_row_71_a_card_with_suggestions_has_a_selection_behavior() -> None:
     assert all("selectionBehavior" in card for card in _cards_with("suggestions"))
 
 
-def test_row_72_selection_behavior_is_the_one_every_version_knows() -> None:
-    assert {card["selectionBehavior"] for card in _cards_with("selectionBehavior")} == {"at-most-one"}
+def test_row_72_any_may_be_chosen_of_the_monitoring_orders_and_one_at_most_of_everything_else() -> None:
+    assert {(_topic(card), card["selectionBehavior"]) for card in _cards_with("selectionBehavior")} == {
+        ("UPADACITINIBBIOLOGIC", "at-most-one"),
+        ("UPADACITINIBJAK", "at-most-one"),
+        ("UPADACITINIBIMMUNOSUPPRESSANT", "at-most-one"),
+        ("TOFACITINIBBIOLOGIC", "at-most-one"),
+        ("TOFACITINIBIMMUNOSUPPRESSANT", "at-most-one"),
+        ("UPADACITINIBOPTIONS", "at-most-one"),
+        ("UPADACITINIBMONITORING", "any"),
+    }
 
 
 def test_row_73_override_reasons_are_an_array_of_codings() -> None:
@@ -295,8 +312,10 @@ def test_row_74_each_override_reason_has_a_display() -> None:
     assert all(_is_text(reason["display"]) for reason in _override_reasons())
 
 
-def test_row_76_no_card_has_links_yet() -> None:
-    assert all("links" not in card for card in _cards())
+def test_row_76_a_card_has_links_only_where_a_public_address_is_configured() -> None:
+    linking = [given for given in _successes() if any("links" in card for card in given.body["cards"])]
+    assert linking
+    assert all("public_base_url" in given.case.settings for given in linking)
 
 
 def test_row_77_each_suggestion_has_a_label() -> None:
@@ -307,13 +326,33 @@ def test_row_78_each_suggestion_has_a_plain_uuid() -> None:
     assert all(_is_plain_uuid(suggestion["uuid"]) for suggestion in _suggestions())
 
 
-def test_row_79_no_suggestion_is_recommended_over_another() -> None:
-    assert all("isRecommended" not in suggestion for suggestion in _suggestions())
+def test_row_79_a_recommendation_is_risankizumab_alone_and_stands_on_an_options_card() -> None:
+    recommended = [
+        (_topic(card), item["label"])
+        for card in _cards_with("suggestions")
+        for item in card["suggestions"]
+        if "isRecommended" in item
+    ]
+    assert recommended
+    assert all(topic == "UPADACITINIBOPTIONS" and "risankizumab" in label.lower() for topic, label in recommended)
+    assert all(item["isRecommended"] is True for item in _suggestions() if "isRecommended" in item)
 
 
-def test_row_80_each_suggestion_has_one_action_and_no_two_of_a_card_the_same() -> None:
+def test_row_80_actions_of_one_suggestion_are_a_whole_switch_and_nothing_else() -> None:
+    """Deletes, then at most one create; or updates alone: what a client processes together (all or nothing)."""
+    switches = 0
+    for suggestion in _suggestions():
+        types = [action["type"] for action in suggestion.get("actions", [])]
+        assert types == sorted(types, key=("delete", "create", "update").index)
+        assert types.count("create") <= 1
+        assert "update" not in types or set(types) == {"update"}
+        switches += {"delete", "create"} <= set(types)
+    assert switches
+
+
+def test_row_80_each_suggestion_of_a_rule_has_one_action_and_no_two_of_a_card_the_same() -> None:
     several = 0
-    for card in _cards_with("suggestions"):
+    for card in (item for item in _cards_with("suggestions") if _topic(item) not in BESIDE):
         targets = [action["resourceId"] for item in card["suggestions"] for action in item["actions"]]
         assert all(len(suggestion["actions"]) == 1 for suggestion in card["suggestions"])
         assert len(set(targets)) == len(targets)
@@ -325,8 +364,37 @@ def test_row_81_no_suggestion_has_an_action_selection_behavior() -> None:
     assert all("actionSelectionBehavior" not in suggestion for suggestion in _suggestions())
 
 
-def test_row_82_each_action_is_a_delete() -> None:
-    assert {action["type"] for action in _actions()} == {"delete"}
+def test_row_82_each_action_is_a_delete_a_create_or_an_update() -> None:
+    assert {action["type"] for action in _actions()} == {"delete", "create", "update"}
+
+
+def test_row_84_a_create_has_a_whole_new_resource_without_an_id() -> None:
+    for given in _successes():
+        for action in (item for item in _actions_of(given.body) if item["type"] == "create"):
+            resource = action["resource"]
+            assert "resourceId" not in action
+            assert "id" not in resource
+            assert (resource["status"], resource["intent"]) == ("draft", "order")
+            patient = _context(given.case)["patientId"].rpartition("/")[2]
+            assert resource["subject"] == {"reference": f"Patient/{patient}"}
+            kind = get_fhir_model_class(resource["resourceType"])
+            kind.model_validate(resource)
+    assert {item["resource"]["resourceType"] for item in _actions() if item["type"] == "create"} == {
+        "MedicationRequest",
+        "ServiceRequest",
+    }
+
+
+def test_row_85_an_update_is_the_draft_as_it_was_sent_and_the_order_whose_place_it_takes() -> None:
+    updates = 0
+    for given in _successes():
+        for action in (item for item in _actions_of(given.body) if item["type"] == "update"):
+            resource = dict(action["resource"])
+            assert resource.pop("priorPrescription")["reference"].startswith("MedicationRequest/")
+            entries = _context(given.case)["draftOrders"]["entry"]
+            assert resource in [entry["resource"] for entry in entries], given.case.name
+            updates += 1
+    assert updates
 
 
 def test_row_83_each_action_has_a_description() -> None:
@@ -341,7 +409,9 @@ def test_row_86_a_delete_names_a_draft_of_its_request_and_carries_no_resource(ho
             continue
         drafts = set(_drafts(_context(given.case)["draftOrders"]))
         for card in given.body["cards"]:
-            for action in (action for item in card.get("suggestions", []) for action in item["actions"]):
+            for action in (action for item in card.get("suggestions", []) for action in item.get("actions", [])):
+                if action["type"] != "delete":
+                    continue
                 assert action["resourceId"] in drafts, given.case.name
                 assert "resource" not in action
                 deletes += 1
@@ -352,14 +422,14 @@ def test_row_87_each_link_has_a_label_a_url_and_a_known_type() -> None:
     complete = {"label": "RINVOQ label", "url": "https://example.org/label", "type": "absolute"}
     assert _link_is_complete(complete)
     assert not any(_link_is_complete({k: v for k, v in complete.items() if k != key}) for key in complete)
-    # No card has links yet, as row 76 pins; from the first one on this binds.
+    assert _links()
     assert all(_link_is_complete(link) for link in _links())
+    assert not any("autolaunchable" in link for link in _links())
 
 
 def test_row_88_only_a_smart_link_has_an_app_context() -> None:
     assert _link_context_is_allowed({"type": "smart", "appContext": "x"})
     assert not _link_context_is_allowed({"type": "absolute", "appContext": "x"})
-    # No card has links yet, as row 76 pins; from the first one on this binds.
     assert all(_link_context_is_allowed(link) for link in _links())
 
 
@@ -385,7 +455,6 @@ def test_invariant_cds_resp_2_a_delete_has_a_resource_id() -> None:
 
 
 def test_invariant_cds_resp_3_app_context_is_for_smart_links_only() -> None:
-    # No card has links yet, as row 76 pins.
     assert all(_link_context_is_allowed(link) for link in _links())
 
 

@@ -28,7 +28,7 @@ def _wanted() -> list[str]:
     partners = {key: {CATALOGUE.ingredients[item].class_id for item in CATALOGUE.roles[key][1]} for key in rules}
     return [
         *(f"rule: {key}" for key in rules),
-        *(f"clause: {key} us {name}" for key, rule in rules.items() for name in rule.clauses["us"]),
+        *(f"clause: {key} us {name}" for key, rule in rules.items() for name in rule.clauses.get("us", {})),
         *(f"partner class: {key} {name}" for key in rules for name in sorted(partners[key])),
         *(f"override reason: {key}" for key in CATALOGUE.override_reasons),
         *_each("relation", Relation),

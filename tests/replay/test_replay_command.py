@@ -16,6 +16,7 @@ from service.answer import answer, build_engine
 from service.cases import case_names, read_case
 from service.cli import main
 from service.discovery import SERVICES
+from service.effect import effect
 from service.errors import ServiceError, operation_outcome
 from service.replay import against, differences, in_process, replay
 from service.settings import Settings
@@ -159,7 +160,7 @@ def test_a_card_that_comes_twice_is_a_difference() -> None:
 def test_update_writes_the_answer_over_the_recording_and_then_nothing_differs(upa_cds: Run, cases: Path) -> None:
     packaged = (cases / THREE_RULES / "expected.json").read_bytes()
     untouched = (cases / SILENT / "expected.json").read_bytes()
-    _change(cases, THREE_RULES, lambda body: body["cards"].pop())
+    _change(cases, THREE_RULES, lambda body: body["cards"].pop(2))
     code, out, _ = upa_cds("replay", "--update", str(cases))
     assert code == 0
     assert "card UPADACITINIBIMMUNOSUPPRESSANT is new" in out
@@ -285,3 +286,63 @@ def test_a_request_with_a_key_sent_twice_is_posted_as_such() -> None:
 
     list(replay([case], against("http://service.example", date(2027, 2, 11), post)))
     assert posted[0].count(b'"status"') == case.body.count(b'"status"')
+
+
+@pytest.fixture
+def knowledge(tmp_path: Path) -> Path:
+    """Copy the packaged knowledge into a folder that a pharmacist may change."""
+    folder = tmp_path / "knowledge"
+    with as_file(files("cards") / "knowledge") as place:
+        shutil.copytree(place, folder)
+    return folder
+
+
+def _edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_another_version_number_alone_is_no_effect(upa_cds: Run, knowledge: Path) -> None:
+    _edit(knowledge / "knowledge.yaml", 'version: "1.0.0"', 'version: "1.0.1"')
+    code, out, _ = upa_cds("replay", "--knowledge", str(knowledge))
+    assert code == 0
+    assert ", 0 differ, 0 left out" in out
+
+
+def test_the_effect_of_an_edit_is_counted_rule_by_rule(upa_cds: Run, knowledge: Path, cases: Path) -> None:
+    _edit(knowledge / "rules.yaml", "classes: [jak-inhibitor, tyk2-inhibitor]}", "classes: [tyk2-inhibitor]}")
+    _edit(knowledge / "wording.yaml", "Combining is off-label", "To combine is off-label")
+    code, out, _ = upa_cds("replay", str(cases), "--knowledge", str(knowledge))
+    assert code == 1
+    assert "UPADACITINIBJAK: card gone 1" in out
+    assert "UPADACITINIBBIOLOGIC: other words 1" in out
+
+
+def test_an_effect_is_shown_and_never_recorded(upa_cds: Run, knowledge: Path, cases: Path) -> None:
+    code, _, error = upa_cds("replay", str(cases), "--knowledge", str(knowledge), "--update")
+    assert code == 2
+    assert "without --update" in error
+
+
+def test_knowledge_with_problems_is_refused_before_any_case_runs(upa_cds: Run, knowledge: Path) -> None:
+    (knowledge / "rules.yaml").unlink()
+    code, out, error = upa_cds("replay", "--knowledge", str(knowledge))
+    assert (code, out) == (1, "")
+    assert "rules.yaml: cannot be read" in error
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, {"indicator": "info"}, "new card 1"),
+        ({"indicator": "info"}, None, "card gone 1"),
+        ({"indicator": "info"}, {"indicator": "warning"}, "louder 1"),
+        ({"indicator": "critical"}, {"indicator": "warning"}, "quieter 1"),
+        ({"indicator": "info"}, {"indicator": "info", "suggestions": [{}]}, "other suggestions 1"),
+        ({"indicator": "info"}, {"indicator": "info", "detail": "x"}, "other words 1"),
+    ],
+)
+def test_every_kind_of_change_has_its_name(before: Any, after: Any, told: str) -> None:
+    sides = [{} if card is None else {"TOPIC": card} for card in (before, after)]
+    assert list(effect([(sides[0], sides[1])])) == [f"TOPIC: {told}"]

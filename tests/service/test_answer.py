@@ -10,7 +10,7 @@ from service import answer as steps
 from service.answer import Answer, Engine, answer, build_engine
 from service.discovery import SERVICES
 from service.errors import DataUnavailable
-from service.settings import Settings
+from service.settings import Client, Settings
 from tests import builders as make
 
 ON = date(2026, 3, 16)
@@ -60,6 +60,29 @@ def test_an_order_of_ours_without_any_medication_list_is_never_silent(engine: En
     request.pop("prefetch")
     with pytest.raises(DataUnavailable):
         _answer(request, engine)
+
+
+def test_a_silent_client_gets_no_card_and_its_call_is_evaluated_all_the_same(engine: Engine) -> None:
+    request = make.order_select([make.draft("draft-1", "upadacitinib")], [make.medication_request("o", "infliximab")])
+    given = answer(json.dumps(request).encode(), SELECT, engine=engine, on=ON, client=Client(id="pilot", silent=True))
+    assert json.loads(given.body) == {"cards": []}
+    assert given.indicators == ()
+    assert given.rules == ("upadacitinib-biologic",)
+    assert given.assessment is not None
+    assert [card.key for card in given.assessment.cards] == ["upadacitinib-biologic"]
+
+
+def test_a_chart_that_is_opened_is_always_looked_at(engine: Engine) -> None:
+    view = next(item for item in SERVICES if item.hook == "patient-view")
+    given = answer(json.dumps(make.patient_view()).encode(), view, engine=engine, on=ON)
+    assert (given.outcome, json.loads(given.body)) == ("complete", {"cards": []})
+
+
+def test_with_every_rule_switched_off_a_chart_that_is_opened_is_out_of_scope() -> None:
+    rules = ("upadacitinib-biologic", "upadacitinib-jak", "upadacitinib-immunosuppressant")
+    view = next(item for item in SERVICES if item.hook == "patient-view")
+    engine = build_engine(Settings(disabled_rules=rules))
+    assert answer(json.dumps(make.patient_view()).encode(), view, engine=engine, on=ON).outcome == "out-of-scope"
 
 
 def test_a_call_names_one_knowledge_version_and_leaves_its_explanation_out_of_the_body(engine: Engine) -> None:

@@ -6,11 +6,12 @@ from service.discovery import SERVICES, discovery_document, service_by_id
 from tests.fakes import Shell
 
 
-def test_the_two_order_services_are_announced() -> None:
+def test_the_three_services_are_announced() -> None:
     announced = [(service["id"], service["hook"]) for service in discovery_document()["services"]]
     assert announced == [
         ("upadacitinib-combination-select", "order-select"),
         ("upadacitinib-combination-sign", "order-sign"),
+        ("upadacitinib-combination-view", "patient-view"),
     ]
 
 

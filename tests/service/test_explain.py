@@ -172,10 +172,41 @@ def test_what_was_missing_is_told(engine: Engine) -> None:
 def test_absent_prefetch_keys_are_told(engine: Engine) -> None:
     said = _explained(NO_PREFETCH, engine)
     assert said["prefetch"] == dict.fromkeys(PREFETCH, "absent")
-    assert said["gaps"] == {"medications-absent": 1, "conditions-absent": 1}
+    assert said["gaps"] == {"medications-absent": 1, "conditions-absent": 1, "allergies-absent": 1}
     text = as_text(said)
     assert all(f"  {key}: absent" in text.splitlines() for key in PREFETCH)
     assert "  the problem list was not supplied" in text.splitlines()
+
+
+def test_the_options_are_explained_with_what_a_click_changes_and_why_others_are_not_there(engine: Engine) -> None:
+    said = _explained("order-select__options-on-an-il-23-inhibitor", engine)["options"]
+    assert [item["option"] for item in said["offered"]] == [
+        "keep upadacitinib",
+        "continue guselkumab",
+        "instead adalimumab",
+        "instead infliximab",
+        "instead ustekinumab",
+    ]
+    assert said["offered"][0]["textBecause"] == "advice"
+    assert said["offered"][2]["actions"] == ["delete MedicationRequest/draft-upadacitinib", "create adalimumab"]
+    assert {"ingredient": "risankizumab", "reason": "class-exposure"} in said["notOffered"]
+    text = as_text(_explained("order-select__options-on-an-il-23-inhibitor", engine)).splitlines()
+    assert "  instead adalimumab: delete MedicationRequest/draft-upadacitinib, create adalimumab" in text
+    assert "  not offered: risankizumab (class-exposure)" in text
+
+
+def test_options_that_are_text_are_explained_with_the_reason(engine: Engine) -> None:
+    text = as_text(_explained("order-select__options-in-a-pregnancy", engine)).splitlines()
+    assert "  all text: pregnancy" in text
+    assert "  instead risankizumab: text (held)" in text
+    recommended = as_text(_explained("order-select__options-instead-of-upadacitinib", engine))
+    assert "create risankizumab, recommended" in recommended
+
+
+def test_no_options_card_is_no_section(engine: Engine) -> None:
+    said = _explained("order-select__options-not-in-psoriatic-arthritis", engine)
+    assert said["options"] is None
+    assert "Options" not in as_text(said)
 
 
 def test_a_prefetch_key_that_is_not_ours_is_told(engine: Engine) -> None:

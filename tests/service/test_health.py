@@ -23,7 +23,12 @@ def test_a_running_process_is_alive(shell: Shell) -> None:
 
 
 def test_readiness_says_what_is_served(shell: Shell) -> None:
-    client = shell.client(disabled_rules=["upadacitinib-jak"], indicator_ceiling={"upadacitinib-biologic": "info"})
+    client = shell.client(
+        disabled_rules=["upadacitinib-jak"],
+        indicator_ceiling={"upadacitinib-biologic": "info"},
+        silent_rules=["upadacitinib-biologic"],
+        clients=[{"id": "pilot", "silent": True}, {"id": "ehr"}],
+    )
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.get_json() == {
@@ -33,8 +38,16 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
         "jurisdiction": "us",
         "disabledRules": ["upadacitinib-jak"],
         "loweredIndicators": {"upadacitinib-biologic": "info"},
+        "silentRules": ["upadacitinib-biologic"],
+        "silentClients": ["pilot"],
         "deviations": {},
     }
+
+
+def test_readiness_shows_the_options_that_a_site_chose(shell: Shell) -> None:
+    assert shell.client(options=("infliximab",)).get("/readyz").get_json()["options"] == ["infliximab"]
+    assert shell.client(options=()).get("/readyz").get_json()["options"] == []
+    assert "options" not in shell.client().get("/readyz").get_json()
 
 
 def test_deviations_of_callers_are_counted_by_name(shell: Shell, answer_with: Callable[..., None]) -> None:

@@ -48,6 +48,7 @@ def test_the_wheel_holds_the_three_packages_and_their_data(wheel: Path) -> None:
     }
     assert any(name.startswith("cards/knowledge/") and name.endswith(".yaml") for name in names)
     assert any(name.startswith("fhir_fixtures/cases/") and name.endswith("request.json") for name in names)
+    assert {"service/templates/evidence.html", "service/templates/evidence.css"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
@@ -58,6 +59,14 @@ def test_the_installed_wheel_shows_the_demo_from_an_empty_directory(bin_dir: Pat
 
 def test_the_installed_wheel_validates_its_knowledge_from_an_empty_directory(bin_dir: Path, tmp_path: Path) -> None:
     assert "no problems" in run(bin_dir / "upa-cds", "validate", folder=tmp_path)
+
+
+def test_the_installed_wheel_serves_the_evidence_page_with_its_template(bin_dir: Path, tmp_path: Path) -> None:
+    ask = (
+        "from service.app import create_app; from service.settings import Settings; "
+        "print(create_app(Settings()).test_client().get('/evidence').get_data(as_text=True))"
+    )
+    assert "<h1>Evidence registry</h1>" in run(bin_dir / "python", "-c", ask, folder=tmp_path)
 
 
 def test_the_installed_wheel_knows_its_version(bin_dir: Path, tmp_path: Path) -> None:

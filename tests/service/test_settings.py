@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.errors import SettingsError
-from service.settings import Settings, check_rules, default_data_dir, effective_settings, load_settings
+from service.settings import Settings, check_options, check_rules, default_data_dir, effective_settings, load_settings
 from service.settings_table import settings_table, shown
 
 
@@ -136,6 +136,21 @@ def test_a_rule_that_the_knowledge_does_not_have_is_an_error_that_names_the_near
         "disabled_rules: the knowledge has no rule upadacitinib-jack. Did you mean upadacitinib-jak?",
         "indicator_ceiling: the knowledge has no rule other.",
     )
+
+
+def test_an_option_that_the_knowledge_does_not_have_is_an_error_that_names_the_nearest() -> None:
+    settings = Settings(options=("risankizumab", "inflixmab"))
+    with pytest.raises(SettingsError) as caught:
+        check_options(settings, ["risankizumab", "infliximab"])
+    assert caught.value.problems == ("options: the knowledge has no option inflixmab. Did you mean infliximab?",)
+
+
+def test_options_are_left_to_the_knowledge_unless_the_file_lists_them(tmp_path: Path) -> None:
+    assert load_settings({}, {}).options is None
+    assert load_settings({}, toml(tmp_path, "options = []")).options == ()
+    assert load_settings({}, toml(tmp_path, 'options = ["infliximab"]')).options == ("infliximab",)
+    check_options(Settings(), [])
+    check_options(Settings(options=()), [])
 
 
 def test_settings_survive_the_way_to_a_worker(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""The monitoring card: what can be ordered with a combination that is about to be signed all the same."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cards.build import Paragraph, fit, topic
+from cards.catalogue import Catalogue, MonitoringItem, Verification
+from cards.detect import Finding, Pair, Question
+from cards.model import Action, Card, Hook, Indicator, SelectionBehavior, ServiceOrder, Suggestion
+from cards.options import loud_pairs
+from cards.problems import Problems
+
+MONITORING = "monitoring"
+
+
+def monitoring_card(met: Sequence[Finding], problems: Problems, catalogue: Catalogue, ask: Question) -> Card | None:
+    """Return the card where a loud pair of the rule is about to be signed, else None."""
+    rule = catalogue.monitoring.rule
+    finding = next((item for item in met if item.rule == rule and item.loud), None)
+    if finding is None or ask.hook is not Hook.ORDER_SIGN:
+        return None
+    return _Builder(loud_pairs(finding), problems, catalogue, ask).card()
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    pairs: tuple[Pair, ...]
+    problems: Problems
+    catalogue: Catalogue
+    ask: Question
+
+    def card(self) -> Card:
+        content = self.catalogue.monitoring
+        exposures = [item for pair in self.pairs for item in pair.exposures]
+        return Card(
+            key=MONITORING,
+            indicator=Indicator.INFO,
+            summary=self._say("summary", drugs=self._drugs),
+            detail=fit(list(self._paragraphs())),
+            source_label=content.source.label,
+            source_url=content.source.url,
+            topic=topic(self.catalogue, content.topic),
+            suggestions=tuple(self._suggestion(key, item) for key, item in content.items.items()),
+            drafts=tuple(sorted({fact.ref for item in exposures for fact in item.drafts})),
+            selection=SelectionBehavior.ANY,
+        )
+
+    def _say(self, key: str, **fields: object) -> str:
+        return self.catalogue.wording.monitoring[key].format(**fields)
+
+    @property
+    def _drugs(self) -> str:
+        partners = [self.catalogue.ingredients[pair.partner.ingredient].name for pair in self.pairs]
+        subject = self.catalogue.ingredients[self.pairs[0].subject.ingredient].name
+        more = f" and {len(partners) - 1} more" if len(partners) > 1 else ""
+        return f"{subject} + {partners[0]}{more}"
+
+    def _suggestion(self, key: str, item: MonitoringItem) -> Suggestion:
+        label = self._say("label", order=item.order)
+        return Suggestion(f"monitor {key}", label, (Action("create", label, service=ServiceOrder(item.order)),))
+
+    def _paragraphs(self) -> Iterator[Paragraph]:
+        lines, content = self.catalogue.wording.lines, self.catalogue.monitoring
+        yield Paragraph(self._say("opening", drugs=self._drugs))
+        yield Paragraph("\n".join(self._item(item) for item in content.items.values()))
+        yield from (Paragraph(self._warning(item)) for item in content.items.values() if item.warning)
+        yield Paragraph(self._say("source"))
+        version = lines["version"].format(version=self.catalogue.version)
+        approved = content.approval.holds(self.ask.on)
+        yield Paragraph(version if approved else f"{version} {lines['not-approved']}")
+
+    def _item(self, item: MonitoringItem) -> str:
+        secondary = "" if item.verification is Verification.PRIMARY else self._say("secondary")
+        return self._say("item", order=item.order, when=item.when, secondary=secondary)
+
+    def _warning(self, item: MonitoringItem) -> str:
+        on_record = any(problem.group == item.group for problem in self.problems.others)
+        if not (item.group and on_record):
+            return item.warning or ""
+        return self._say("on-record", warning=item.warning, problem=self.catalogue.conditions[item.group].name)

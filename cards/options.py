@@ -1,0 +1,476 @@
+"""The options beside a loud upadacitinib-biologic pair: which single agents, in which order, and what one click may do.
+
+A suggestion never rebuilds a combination: an option changes the drafts only where the record that would result, asked
+again, has no loud finding of ours and no two biologics but one that takes the place of the other's order. Every other
+option is text.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from cards.catalogue import Catalogue, Category, NamedOptions, Option, OptionList
+from cards.detect import Finding, Pair, Question, findings
+from cards.exposure import Basis, Exposure, Exposures, exposures
+from cards.history import History, Trial
+from cards.model import (
+    LOUD,
+    Code,
+    Gap,
+    Hook,
+    Kind,
+    MedicationFact,
+    Origin,
+    Outcome,
+    PatientRecord,
+    Recognised,
+    State,
+    System,
+)
+from cards.problems import Problems
+
+PREGNANCY = "pregnancy"
+_REQUEST = "MedicationRequest/"
+_NEW = frozenset({"draft", None})
+
+
+class Form(StrEnum):
+    """What an option comes to: which agent stays or comes."""
+
+    KEEP = "keep"
+    CONTINUE = "continue"
+    MONOTHERAPY = "monotherapy"
+    INSTEAD = "instead"
+
+
+class Hold(StrEnum):
+    """Why no option of this patient may change a draft."""
+
+    UNDER_AGE = "under-age"
+    AGE_UNKNOWN = "age-unknown"
+    PREGNANCY = "pregnancy"
+    RECORD_INCOMPLETE = "record-incomplete"
+
+
+class TextOnly(StrEnum):
+    """Why one option is text."""
+
+    ADVICE = "advice"
+    HELD = "held"
+    NO_SINGLE_ORDER = "no-single-order"
+    DRAFT_NOT_OURS = "draft-not-ours"
+    OTHER_DISEASE = "other-disease"
+    WOULD_COMBINE = "would-combine"
+
+
+class Excluded(StrEnum):
+    """Why a candidate is not offered."""
+
+    CURRENT = "current"
+    ORDERED = "ordered"
+    ALLERGIC = "allergic"
+    FAILED = "failed"
+    INTOLERANT = "intolerant"
+    CLASS_EXPOSURE = "class-exposure"
+    CLASS_FAILURE = "class-failure"
+    NOT_LIMITED = "not-limited-exposure"
+    SWITCHED_OFF = "switched-off"
+    UNDER_AGE = "under-age"
+    NO_ROOM = "no-room"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change to the drafts: `delete` or `update` of a draft, or `create` of an order for `ingredient`."""
+
+    type: str
+    ingredient: str
+    draft: str | None = None
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One option. `instead_of` are the drugs in force whose place `ingredient` takes.
+
+    `option` is its candidate of the knowledge, `tried` an earlier trial of unknown end. Without `changes` it is text,
+    and `text_only` says why.
+    """
+
+    form: Form
+    ingredient: str
+    instead_of: tuple[str, ...] = ()
+    option: Option | None = None
+    tried: Trial | None = None
+    changes: tuple[Change, ...] = ()
+    text_only: TextOnly | None = None
+    recommended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The options of one finding: what is offered, what is not and why, and what keeps every option text.
+
+    `named_for` is the problem on record that the candidates are named for. `tried` counts the biologics that were given
+    for an indication of the options, `limited` says that exposure is limited.
+    """
+
+    indication: str
+    pairs: tuple[Pair, ...]
+    offers: tuple[Offer, ...]
+    left_out: tuple[tuple[str, Excluded], ...]
+    holds: tuple[Hold, ...]
+    named_for: str | None
+    tried: int
+    limited: bool
+    past: History
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that the options look at."""
+
+    record: PatientRecord
+    found: Exposures
+    problems: Problems
+    past: History
+    gaps: Mapping[Gap, int]
+    catalogue: Catalogue
+    ask: Question
+
+
+def choice(met: tuple[Finding, ...], situation: Situation) -> Choice | None:
+    """Return the options, or None where no options card belongs.
+
+    That is: no loud finding of the rule, an indication without options, an active serious infection, switched off by
+    the site, or nothing to offer.
+    """
+    rule = situation.catalogue.options.rule
+    finding = next((item for item in met if item.rule == rule and item.loud), None)
+    if finding is None or situation.problems.infections or situation.ask.policy.options == ():
+        return None
+    pairs = loud_pairs(finding)
+    indication = pairs[0].indication or ""
+    listed = situation.catalogue.options.indications.get(indication)
+    if listed is None:
+        return None
+    made = _Chooser(situation, pairs, indication, listed).choice()
+    return made if made.offers else None
+
+
+def loud_pairs(finding: Finding) -> tuple[Pair, ...]:
+    """Return the pairs that are loud by themselves, loudest first."""
+    return tuple(pair for pair in finding.pairs if pair.indicator in LOUD)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chooser:
+    situation: Situation
+    pairs: tuple[Pair, ...]
+    indication: str
+    listed: OptionList
+
+    def choice(self) -> Choice:
+        offers = [*self._first(), *self._monotherapies()]
+        if self._adult is not False:
+            offers += self._alternatives()
+        # What was tried and ended for an unknown reason comes last; the order is otherwise that of the knowledge.
+        offers.sort(key=lambda item: item.tried is not None)
+        room = self.situation.catalogue.options.most
+        return Choice(
+            indication=self.indication,
+            pairs=self.pairs,
+            offers=tuple(offers[:room]),
+            left_out=(*self._left_out(), *((item.ingredient, Excluded.NO_ROOM) for item in offers[room:])),
+            holds=self._holds,
+            named_for=self._named[0] if self._named else None,
+            tried=self._given,
+            limited=self._limited,
+            past=self.situation.past,
+        )
+
+    # Who the patient is.
+
+    @property
+    def _adult(self) -> bool | None:
+        """Say whether the patient is of age on the day of the call; None where the birth date is not known."""
+        born = self.situation.record.birth_date
+        return None if born is None else age(born, self.situation.ask.on) >= self.situation.catalogue.options.adult_from
+
+    @property
+    def _holds(self) -> tuple[Hold, ...]:
+        pregnant = any(item.group == PREGNANCY for item in self.situation.problems.others)
+        holds = {
+            Hold.UNDER_AGE: self._adult is False,
+            Hold.AGE_UNKNOWN: self._adult is None,
+            Hold.PREGNANCY: pregnant,
+            Hold.RECORD_INCOMPLETE: bool(self.situation.gaps),
+        }
+        return tuple(hold for hold, applies in holds.items() if applies)
+
+    @property
+    def _given(self) -> int:
+        """Count the biologics that were or are given for an indication of the options."""
+        listed, uses = self.situation.catalogue.options.indications, self.situation.catalogue.ingredients
+        return sum(bool(uses[item.ingredient].uses() & listed.keys()) for item in self.situation.past.biologics)
+
+    @property
+    def _limited(self) -> bool:
+        limit = self.situation.catalogue.options.limited_exposure
+        return self._given <= limit.biologics and not self._failed_class(limit.without_failure_of)
+
+    def _failed_class(self, classes: tuple[str, ...]) -> bool:
+        return any(trial.failed for key in classes for trial in self.situation.past.of_class(key))
+
+    @property
+    def _named(self) -> tuple[str, NamedOptions] | None:
+        """Return the problem on record that has candidates of its own, and those."""
+        on_record = {item.group for item in self.situation.problems.others}
+        return next(((key, named) for key, named in self.listed.named_for.items() if key in on_record), None)
+
+    # What is ordered and what is in force.
+
+    @property
+    def _subject(self) -> Exposure:
+        return self.pairs[0].subject
+
+    @property
+    def _partners(self) -> tuple[Exposure, ...]:
+        return tuple(pair.partner for pair in self.pairs)
+
+    @property
+    def _in_force(self) -> tuple[Exposure, ...]:
+        return tuple(item for item in (self._subject, *self._partners) if in_force(item))
+
+    @property
+    def _new(self) -> tuple[Exposure, ...]:
+        return tuple(item for item in (self._subject, *self._partners) if not in_force(item))
+
+    @property
+    def _replaceable(self) -> MedicationFact | None:
+        """Return the one order whose place a new one can take: that of the only drug in force, if none renews it."""
+        before = self._in_force
+        return order_in_force(before[0]) if len(before) == 1 and not before[0].drafts else None
+
+    # The options.
+
+    def _first(self) -> Iterator[Offer]:
+        """The subject drug alone: text, since no action may stop an order in force."""
+        others = tuple(item.ingredient for item in self._partners if in_force(item))
+        allergic = Excluded.ALLERGIC in self._ruled_out(self._subject.ingredient)
+        if (self._subject.drafts or others) and not allergic:
+            yield Offer(Form.KEEP, self._subject.ingredient, others, text_only=TextOnly.ADVICE)
+
+    def _monotherapies(self) -> Iterator[Offer]:
+        """A partner alone, where it is one of the candidates itself."""
+        known = {item.ingredient for item in self.listed.every()}
+        options = {item.ingredient: item for item in self._candidates}
+        for partner in self._partners:
+            key = partner.ingredient
+            others = tuple(item.ingredient for item in self._in_force if item is not partner)
+            if key not in known or self._ruled_out(key):
+                continue
+            if in_force(partner):
+                yield Offer(Form.CONTINUE, key, others, options.get(key), text_only=TextOnly.ADVICE)
+            else:
+                offer = Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key))
+                yield self._with_changes(offer, self._updates(partner))
+
+    def _alternatives(self) -> Iterator[Offer]:
+        before = tuple(item.ingredient for item in self._in_force)
+        for option in self._candidates:
+            if self._excluded(option) is None:
+                offer = Offer(Form.INSTEAD, option.ingredient, before, option, self._tried(option.ingredient))
+                yield self._with_changes(offer, self._switch(option.ingredient))
+
+    @property
+    def _candidates(self) -> tuple[Option, ...]:
+        """Return the candidates for this patient's problems, in the order of the site or of the knowledge."""
+        named = self._named
+        candidates = named[1].candidates if named else self.listed.candidates
+        chosen = self.situation.ask.policy.options
+        if chosen is None:
+            return candidates
+        known = {item.ingredient: item for item in candidates}
+        return tuple(known[key] for key in dict.fromkeys(chosen) if key in known)
+
+    def _left_out(self) -> Iterator[tuple[str, Excluded]]:
+        named = self._named
+        offered = {item.ingredient for item in self._candidates}
+        for option in named[1].candidates if named else self.listed.candidates:
+            if option.ingredient not in offered:
+                yield option.ingredient, Excluded.SWITCHED_OFF
+            elif reason := self._excluded(option):
+                yield option.ingredient, reason
+            elif self._adult is False:
+                yield option.ingredient, Excluded.UNDER_AGE
+
+    def _excluded(self, option: Option) -> Excluded | None:
+        past = self.situation.past
+        others = [trial for key in option.without_exposure_to for trial in past.of_class(key)]
+        exposed = any(trial.ingredient != option.ingredient for trial in others)
+        reasons = {
+            **self._own_reasons(option.ingredient),
+            Excluded.CLASS_EXPOSURE: exposed,
+            Excluded.CLASS_FAILURE: self._failed_class(option.without_failure_of),
+            Excluded.NOT_LIMITED: option.limited_exposure and not self._limited,
+        }
+        return next((reason for reason, applies in reasons.items() if applies), None)
+
+    def _own_reasons(self, ingredient: str) -> dict[Excluded, bool]:
+        exposure = self.situation.found.by_ingredient.get(ingredient)
+        state = exposure.state if exposure else State.NONE
+        established = exposure.established if exposure else State.NONE
+        return {
+            Excluded.CURRENT: State.CURRENT in (state, established),
+            Excluded.ORDERED: state is State.ORDERED,
+            **self._ruled_out(ingredient),
+        }
+
+    def _ruled_out(self, ingredient: str) -> dict[Excluded, bool]:
+        """Return why the ingredient is not for this patient, alone or not; empty where nothing speaks against it."""
+        trial = self._trial(ingredient)
+        allergies = self.situation.record.allergies
+        reasons = {
+            Excluded.ALLERGIC: any(item.active and ingredient in item.ingredients for item in allergies),
+            Excluded.FAILED: trial is not None and trial.failed,
+            Excluded.INTOLERANT: trial is not None and trial.intolerant,
+        }
+        return {reason: True for reason, applies in reasons.items() if applies}
+
+    def _trial(self, ingredient: str) -> Trial | None:
+        return next((item for item in self.situation.past.biologics if item.ingredient == ingredient), None)
+
+    def _tried(self, ingredient: str) -> Trial | None:
+        trial = self._trial(ingredient)
+        return trial if trial and not trial.in_force else None
+
+    # What one click may do.
+
+    def _with_changes(self, offer: Offer, changes: tuple[Change, ...]) -> Offer:
+        reason = self._text_only(changes)
+        if reason:
+            return replace(offer, text_only=reason)
+        return replace(offer, changes=changes, recommended=self._recommended(offer))
+
+    def _text_only(self, changes: tuple[Change, ...]) -> TextOnly | None:
+        if self._holds:
+            return TextOnly.HELD
+        uses = self.situation.catalogue.ingredients
+        if any(self.indication not in uses[item.ingredient].uses() for item in self._partners):
+            return TextOnly.OTHER_DISEASE
+        if not changes:
+            return TextOnly.NO_SINGLE_ORDER if self._replaceable is None else TextOnly.DRAFT_NOT_OURS
+        return None if _single_agent(changes, self.situation) else TextOnly.WOULD_COMBINE
+
+    def _switch(self, ingredient: str) -> tuple[Change, ...]:
+        """Return the changes that put an order for `ingredient` in the place of the one drug in force."""
+        deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
+        order = self._replaceable
+        if order is None or not deletes or not self._own(deletes):
+            return ()
+        return (*deletes, Change("create", ingredient, replaces=order.ref))
+
+    def _updates(self, partner: Exposure) -> tuple[Change, ...]:
+        """Return the changes that make the drafts of `partner` take the place of the subject drug's order."""
+        order = self._replaceable
+        changes = [
+            Change("update", partner.ingredient, fact.ref, order.ref if order else None) for fact in partner.drafts
+        ]
+        linked = any(fact.prior_prescription for fact in partner.drafts)
+        requests = all(fact.ref.startswith(_REQUEST) for fact in partner.drafts)
+        return (
+            tuple(changes)
+            if order and in_force(self._subject) and not linked and requests and self._own(changes)
+            else ()
+        )
+
+    def _own(self, changes: list[Change]) -> bool:
+        """Say whether every draft is new, can be named, and is the one draft of its name."""
+        drafts = [fact for fact in self.situation.record.medications if fact.origin is Origin.DRAFT]
+        charted = {fact.ref for fact in self.situation.record.medications if fact.origin is Origin.CHART}
+        for change in changes:
+            same = [fact for fact in drafts if fact.ref == change.draft]
+            if len(same) != 1 or same[0].id is None or same[0].status not in _NEW or change.draft in charted:
+                return False
+        return True
+
+    def _recommended(self, offer: Offer) -> bool:
+        """Say whether an option may stand out: the subject drug is taken or failed, and its class is new."""
+        option, subject = offer.option, self.situation.past.subject
+        if option is None or not option.may_be_recommended or self._named:
+            return False
+        failed = subject is not None and any(
+            item.stated.coded and item.stated.outcome is Outcome.LACK_OF_EFFICACY for item in subject.outcomes
+        )
+        exposed = any(self.situation.past.of_class(key) for key in option.without_exposure_to)
+        return (in_force(self._subject) or failed) and not exposed
+
+
+def age(born: date, on: date) -> int:
+    """Return the completed years of life on a day."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def in_force(exposure: Exposure) -> bool:
+    """Say whether the record alone shows the drug to be taken."""
+    return exposure.established is State.CURRENT
+
+
+def order_in_force(exposure: Exposure) -> MedicationFact | None:
+    """Return the one request of the record that keeps a drug in force; None where there are none or several."""
+    orders = [
+        item.fact
+        for item in exposure.contributions
+        if item.basis is Basis.ACTIVE and item.fact.kind is Kind.REQUEST and item.fact.origin is Origin.CHART
+    ]
+    named = [fact for fact in orders if fact.id and fact.ref.startswith(_REQUEST)]
+    return named[0] if len(orders) == len(named) == 1 else None
+
+
+def _single_agent(changes: tuple[Change, ...], situation: Situation) -> bool:
+    """Say whether the record after the changes, asked again, has no loud finding and one biologic at most."""
+    after = replace(situation.record, medications=_applied(changes, situation.record.medications))
+    ask = replace(situation.ask, hook=Hook.ORDER_SIGN, selections=None)
+    found = exposures(after, situation.catalogue, ask.on)
+    if any(finding.loud for finding in findings(found, situation.problems, situation.catalogue, ask)):
+        return False
+    taken = [item for item in found.by_ingredient.values() if item.state in {State.ORDERED, State.CURRENT}]
+    biologics = [item for item in taken if _is_biologic(item.ingredient, situation.catalogue)]
+    return len(biologics) <= 1
+
+
+def _is_biologic(ingredient: str, catalogue: Catalogue) -> bool:
+    return catalogue.drug_class(ingredient).category is Category.BIOLOGIC
+
+
+def _applied(changes: tuple[Change, ...], facts: tuple[MedicationFact, ...]) -> tuple[MedicationFact, ...]:
+    """Return the facts as they would be read after a client has applied the changes."""
+    deleted = {item.draft for item in changes if item.type == "delete"}
+    updated = {item.draft: item.replaces for item in changes if item.type == "update"}
+    kept = [fact for fact in facts if fact.origin is not Origin.DRAFT or fact.ref not in deleted]
+    after = [
+        replace(fact, prior_prescription=updated[fact.ref])
+        if fact.origin is Origin.DRAFT and fact.ref in updated
+        else fact
+        for fact in kept
+    ]
+    return (*after, *(_created(item) for item in changes if item.type == "create"))
+
+
+def _created(change: Change) -> MedicationFact:
+    return MedicationFact(
+        ref=f"{_REQUEST}#option",
+        kind=Kind.REQUEST,
+        origin=Origin.DRAFT,
+        recognised=(Recognised(change.ingredient, change.ingredient),),
+        status="draft",
+        intent="order",
+        prior_prescription=change.replaces,
+    )
+
+
+def order_code(ingredient: str, catalogue: Catalogue) -> Code:
+    """Return the RxNorm ingredient code that an order for a candidate is written with."""
+    return Code(System.RXNORM, catalogue.options.rxnorm[ingredient])

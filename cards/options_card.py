@@ -1,0 +1,222 @@
+"""The options of a pair as a card: its suggestions, the reason for each, and what in this record led to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cards.build import Paragraph, fit, gap_texts, topic
+from cards.catalogue import Catalogue, EvidenceEntry, Option, Use, Verification
+from cards.detect import Question
+from cards.history import Trial
+from cards.model import Action, Card, Code, Gap, Indicator, Order, Suggestion
+from cards.options import Change, Choice, Excluded, Form, Hold, Offer, TextOnly, order_code
+from cards.text import capital, day, listed
+
+OPTIONS = "options"
+_LONGEST_EVIDENCE = 4
+_TOLD = (TextOnly.NO_SINGLE_ORDER, TextOnly.DRAFT_NOT_OURS, TextOnly.OTHER_DISEASE, TextOnly.WOULD_COMBINE)
+
+
+def options_card(choice: Choice, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:
+    """Return the card of the options."""
+    return _Builder(choice, gaps, catalogue, ask).card()
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    choice: Choice
+    gaps: Mapping[Gap, int]
+    catalogue: Catalogue
+    ask: Question
+
+    def card(self) -> Card:
+        source = self.catalogue.options.indications[self.choice.indication].source
+        exposures = [item for pair in self.choice.pairs for item in pair.exposures]
+        return Card(
+            key=OPTIONS,
+            indicator=Indicator.INFO,
+            summary=self._say("summary", drugs=self._drugs, indication=self._indication),
+            detail=fit(list(self._paragraphs())),
+            source_label=source.label,
+            source_url=source.url,
+            topic=topic(self.catalogue, self.catalogue.options.topic),
+            suggestions=tuple(self._suggestion(item) for item in self.choice.offers),
+            drafts=tuple(sorted({fact.ref for item in exposures for fact in item.drafts})),
+        )
+
+    def _say(self, key: str, **fields: object) -> str:
+        return self.catalogue.wording.options[key].format(**fields)
+
+    def _name(self, ingredient: str) -> str:
+        return self.catalogue.ingredients[ingredient].name
+
+    def _names(self, ingredients: Sequence[str]) -> str:
+        return listed([self._name(item) for item in ingredients])
+
+    @property
+    def _indication(self) -> str:
+        return self.catalogue.conditions[self.choice.indication].name
+
+    @property
+    def _drugs(self) -> str:
+        partners = [pair.partner.ingredient for pair in self.choice.pairs]
+        more = f" and {len(partners) - 1} more" if len(partners) > 1 else ""
+        return f"{self._name(self.choice.pairs[0].subject.ingredient)} + {self._name(partners[0])}{more}"
+
+    # The suggestions.
+
+    def _suggestion(self, offer: Offer) -> Suggestion:
+        actions = tuple(self._action(change, offer) for change in offer.changes)
+        return Suggestion(f"{offer.form.value} {offer.ingredient}", self._label(offer), actions, offer.recommended)
+
+    def _label(self, offer: Offer) -> str:
+        name, others = capital(self._name(offer.ingredient)), self._names(offer.instead_of)
+        if offer.form in {Form.KEEP, Form.CONTINUE} or (offer.form is Form.MONOTHERAPY and not offer.instead_of):
+            key = "label-keep" if offer.form is Form.KEEP else "label-alone"
+            not_started = self._names(self._not_started(offer))
+            said = {"name": self._name(offer.ingredient), "others": others or not_started}
+            return self._say(key if others else "label-not-started", **said)
+        if offer.form is Form.MONOTHERAPY:
+            return self._say("label-monotherapy", name=self._name(offer.ingredient), others=others)
+        if not offer.instead_of:
+            return self._say("label-consider-new", name=self._name(offer.ingredient))
+        if offer.changes:
+            return self._say("label-instead", name=name, others=others)
+        return self._say("label-consider", name=self._name(offer.ingredient), others=others)
+
+    def _not_started(self, offer: Offer) -> list[str]:
+        """Return the drugs of the pair that are drafted and not taken yet."""
+        members = dict.fromkeys(item.ingredient for pair in self.choice.pairs for item in pair.exposures)
+        return [key for key in members if key != offer.ingredient]
+
+    def _action(self, change: Change, offer: Offer) -> Action:
+        name, others = self._name(change.ingredient), self._names(offer.instead_of)
+        if change.type == "delete":
+            return Action("delete", self._say("action-delete", name=name), resource_id=change.draft)
+        order = Order(change.ingredient, self._code(change), name, change.replaces or "")
+        text = self._say(f"action-{change.type}", name=name, others=others)
+        return Action(change.type, text, resource_id=change.draft, order=order)
+
+    def _code(self, change: Change) -> Code:
+        return order_code(change.ingredient, self.catalogue)
+
+    # The detail.
+
+    def _paragraphs(self) -> Iterator[Paragraph]:
+        yield Paragraph(self._say("opening", drugs=self._drugs, indication=self._indication))
+        if self.choice.holds:
+            yield Paragraph(self._say("held", reasons=listed(list(self._holds()))))
+        yield from (Paragraph(self._told(reason)) for reason in _TOLD if self._is_told(reason))
+        yield Paragraph("\n".join(line for offer in self.choice.offers if (line := self._item(offer))))
+        listed_options = self.catalogue.options.indications[self.choice.indication]
+        if self.choice.named_for:
+            yield Paragraph(listed_options.named_for[self.choice.named_for].note)
+        yield from (
+            Paragraph(self._say("recommended", name=capital(self._name(offer.ingredient))))
+            for offer in self.choice.offers
+            if offer.recommended
+        )
+        yield Paragraph(self._biologics(), drop=1)
+        yield Paragraph(" ".join(listed_options.notes))
+        yield Paragraph(self._more(), drop=2)
+        yield Paragraph("\n".join(f"- {entry.line}" for entry in self._evidence() if entry.line), drop=3)
+        yield Paragraph(self._footer())
+
+    def _holds(self) -> Iterator[str]:
+        for hold in self.choice.holds:
+            if hold is Hold.RECORD_INCOMPLETE:
+                yield from gap_texts(self.gaps, self.catalogue)
+            elif hold is Hold.UNDER_AGE:
+                yield self._say("held-under-age", years=self.catalogue.options.adult_from)
+            else:
+                yield self._say(f"held-{hold.value}")
+
+    def _is_told(self, reason: TextOnly) -> bool:
+        return any(offer.text_only is reason for offer in self.choice.offers)
+
+    def _told(self, reason: TextOnly) -> str:
+        others = self._names(next(item.instead_of for item in self.choice.offers if item.text_only is reason))
+        fields = {"others": others or self._drugs} if reason is TextOnly.NO_SINGLE_ORDER else {}
+        return self._say(f"text-{reason.value}", **fields)
+
+    def _item(self, offer: Offer) -> str:
+        if offer.form is Form.CONTINUE:
+            others = self._names(self._not_started(offer))
+            return self._say("item-alone", name=self._name(offer.ingredient), others=others)
+        if offer.option is None:
+            return ""
+        key = "how-new" if not offer.instead_of else f"how-{offer.form.value}"
+        others = self._names(offer.instead_of)
+        return self._say(
+            "item",
+            name=self._name(offer.ingredient),
+            how=self._say(key, **({"others": others} if others else {})),
+            reason=offer.option.reason,
+            level=self._level(offer.option),
+            record=", ".join(self._record(offer, offer.option)),
+        )
+
+    def _level(self, option: Option) -> str:
+        """Say how certain the evidence is, or that the label alone stands behind it."""
+        entries = [self.catalogue.evidence[key] for key in option.evidence]
+        secondary = self._say("secondary")
+        if not entries:
+            use = self.catalogue.ingredients[option.ingredient].used_for[self.choice.indication]
+            state = use.state if isinstance(use, Use) else use
+            return self._say("level-label", secondary="" if state is Verification.PRIMARY else secondary)
+        certainty = " to ".join(dict.fromkeys(entry.certainty for entry in entries))
+        copied = any(entry.verification is not Verification.PRIMARY for entry in entries)
+        return self._say("level", certainty=certainty, secondary=secondary if copied else "")
+
+    def _record(self, offer: Offer, option: Option) -> Iterator[str]:
+        """Yield what in this record led to the option."""
+        if self.choice.named_for:
+            yield self._say("on-record", problem=self.catalogue.conditions[self.choice.named_for].name.lower())
+        if option.without_exposure_to and not self._exposed(option):
+            yield self._say("no-exposure", names=self._classes(option.without_exposure_to))
+        if option.without_failure_of:
+            yield self._say("no-failure", names=self._classes(option.without_failure_of))
+        if option.limited_exposure and self.choice.limited:
+            yield self._say("limited", count=self.choice.tried)
+        yield self._tried(offer.tried)
+
+    def _tried(self, trial: Trial | None) -> str:
+        if trial is None:
+            return self._say("not-tried")
+        if trial.first is None:
+            return self._say("tried-until", last=day(trial.last))
+        return self._say("tried", first=day(trial.first), last=day(trial.last))
+
+    def _exposed(self, option: Option) -> bool:
+        return any(self.choice.past.of_class(key) for key in option.without_exposure_to)
+
+    def _classes(self, keys: Sequence[str]) -> str:
+        return listed([self.catalogue.classes[key].name for key in keys])
+
+    def _biologics(self) -> str:
+        named = [self._biologic(trial) for trial in self.choice.past.biologics]
+        return self._say("biologics", names=", ".join(named)) if named else self._say("biologics-none")
+
+    def _biologic(self, trial: Trial) -> str:
+        state = [
+            *([self._say("in-force")] if trial.in_force else [self._say("until", date=day(trial.last))]),
+            *([self._say("failed")] if trial.failed else []),
+            *([self._say("intolerant")] if trial.intolerant else []),
+        ]
+        drug_class = self.catalogue.drug_class(trial.ingredient).name
+        return self._say("biologic", name=self._name(trial.ingredient), drug_class=drug_class, state=", ".join(state))
+
+    def _more(self) -> str:
+        left = [key for key, reason in self.choice.left_out if reason is Excluded.NO_ROOM]
+        return self._say("more", names=self._names(left)) if left else ""
+
+    def _evidence(self) -> list[EvidenceEntry]:
+        shown = [item.option for item in self.choice.offers if item.option and item.form is not Form.CONTINUE]
+        keys = dict.fromkeys(key for option in shown for key in option.evidence)
+        return [self.catalogue.evidence[key] for key in list(keys)[:_LONGEST_EVIDENCE]]
+
+    def _footer(self) -> str:
+        lines = self.catalogue.wording.lines
+        approvals = (self.catalogue.options.approval, *(entry.approval for entry in self._evidence()))
+        approved = all(approval.holds(self.ask.on) for approval in approvals)
+        version = lines["version"].format(version=self.catalogue.version)
+        return version if approved else f"{version} {lines['not-approved']}"

@@ -1,0 +1,142 @@
+"""The orders that a suggestion writes: a create holds nothing invented, an update is the client's own draft."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from cards.model import (
+    Action,
+    Card,
+    Code,
+    Coding,
+    Indicator,
+    Order,
+    SelectionBehavior,
+    ServiceOrder,
+    Suggestion,
+    System,
+)
+from service.answer import answer, build_engine
+from service.discovery import SERVICES
+from service.settings import Settings
+from service.wire import Session, drafts_as_sent, has_update, write_response
+from tests import builders
+
+ORDER = Order("risankizumab", Code(System.RXNORM, "2166040"), "risankizumab", "MedicationRequest/old")
+AS_SENT = (
+    '{"resourceType":"MedicationRequest","id":"new","status":"draft","intent":"order","meta":{"lastUpdated":'
+    '"2026-03-10T10:00:00.120+01:00"},"medicationCodeableConcept":{"text":"ustekinumab"},"subject":{"reference":'
+    '"Patient/patient-1"},"dosageInstruction":[{"doseAndRate":[{"doseQuantity":{"value":90.00,"unit":"mg"}}]}],'
+    '"dispenseRequest":{"quantity":{"value":1.10,"unit":"mL"},"numberOfRepeatsAllowed":0},"extension":[{"url":'
+    '"https://ehr.example.org/ünit","valueDecimal":0.50,"_valueDecimal":null}],"note":[]}'
+)
+
+
+def written(*actions: Action, session: Session | None = None, **others: Any) -> Any:
+    card = Card(
+        key="options",
+        indicator=Indicator.INFO,
+        summary="One agent.",
+        detail="One agent.",
+        source_label="Label",
+        source_url=None,
+        topic=Coding("urn:example", "TOPIC", "Topic"),
+        suggestions=(Suggestion("one", "One", actions),),
+        **others,
+    )
+    body = write_response([card], lambda one, _: one.key, session or Session("patient-1"))
+    return json.loads(body)["cards"][0]
+
+
+def test_a_create_is_a_draft_order_by_ingredient_for_this_patient_that_names_what_it_replaces() -> None:
+    (action,) = written(Action("create", "Order it", order=ORDER))["suggestions"][0]["actions"]
+    assert action == {
+        "type": "create",
+        "description": "Order it",
+        "resource": {
+            "resourceType": "MedicationRequest",
+            "status": "draft",
+            "intent": "order",
+            "medicationCodeableConcept": {
+                "coding": [
+                    {
+                        "system": "http://www.nlm.nih.gov/research/umls/rxnorm",
+                        "code": "2166040",
+                        "display": "risankizumab",
+                    }
+                ],
+                "text": "risankizumab",
+            },
+            "subject": {"reference": "Patient/patient-1"},
+            "priorPrescription": {"reference": "MedicationRequest/old"},
+        },
+    }
+    get_fhir_model_class("MedicationRequest").model_validate(action["resource"])
+
+
+def test_a_service_order_is_text_without_a_code() -> None:
+    (action,) = written(Action("create", "Order it", service=ServiceOrder("Liver enzymes")))["suggestions"][0][
+        "actions"
+    ]
+    assert action["resource"] == {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "order",
+        "code": {"text": "Liver enzymes"},
+        "subject": {"reference": "Patient/patient-1"},
+    }
+    get_fhir_model_class("ServiceRequest").model_validate(action["resource"])
+
+
+def test_a_suggestion_without_actions_has_no_member_for_them() -> None:
+    (suggestion,) = written()["suggestions"]
+    assert suggestion == {"label": "One", "uuid": "options"}
+
+
+@pytest.mark.parametrize("behavior", SelectionBehavior)
+def test_a_card_says_how_many_of_its_suggestions_may_be_accepted(behavior: SelectionBehavior) -> None:
+    assert written(selection=behavior)["selectionBehavior"] == behavior.value
+
+
+def test_only_an_update_needs_the_drafts_as_they_were_sent() -> None:
+    def needs(kind: str) -> bool:
+        topic = Coding("urn:example", "TOPIC", "Topic")
+        suggestions = (Suggestion("one", "One", (Action(kind, "Do it"),)),)
+        return has_update([Card("key", Indicator.INFO, "One.", "One.", "Label", None, topic, suggestions)])
+
+    assert [needs(kind) for kind in ("update", "delete", "create")] == [True, False, False]
+
+
+def _call() -> bytes:
+    """Make a call whose draft is `AS_SENT`, written by hand so that every digit and null stays."""
+    call = builders.order_select(
+        [builders.draft("new", "ustekinumab")],
+        [
+            builders.condition("cd", "crohn"),
+            builders.medication_request("old", "upadacitinib", authoredOn="2026-01-10"),
+        ],
+    )
+    call["context"]["draftOrders"] = "AS SENT"
+    entry = f'{{"resourceType":"Bundle","entry":[{{"resource":{AS_SENT}}}]}}'
+    return json.dumps(call).replace('"AS SENT"', entry).encode()
+
+
+def test_the_drafts_as_sent_keep_every_digit() -> None:
+    resource = drafts_as_sent(_call())["MedicationRequest/new"]
+    assert str(resource["dispenseRequest"]["quantity"]["value"]) == "1.10"
+
+
+def test_an_update_is_the_draft_byte_for_byte_and_the_order_whose_place_it_takes() -> None:
+    service = next(item for item in SERVICES if item.hook == "order-select")
+    given = answer(_call(), service, engine=build_engine(Settings()), on=date(2026, 3, 10))
+    prior = ',"priorPrescription":{"reference":"MedicationRequest/old"}}'
+    assert (AS_SENT[:-1] + prior).encode() in given.body
+
+
+def test_a_client_that_wraps_its_context_in_a_list_gets_its_draft_back_too() -> None:
+    call = json.loads(_call())
+    call["context"] = [call["context"]]
+    assert list(drafts_as_sent(json.dumps(call).encode())) == ["MedicationRequest/new"]
