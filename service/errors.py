@@ -87,6 +87,14 @@ class UnsupportedMedia(ServiceError):
     exit_code = 65
 
 
+class Unreachable(ServiceError):
+    """A service that we were told to call does not answer at all."""
+
+    status = 502
+    code = "transient"
+    exit_code = 69
+
+
 class NotReady(ServiceError):
     """The service runs but cannot answer, since its knowledge could not be loaded."""
 

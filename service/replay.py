@@ -9,7 +9,6 @@ from difflib import unified_diff
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree  # only written, never read
 
 import requests
 
@@ -18,6 +17,7 @@ from service.cases import Case, CaseError, case_names, read_case, shift, shift_t
 from service.discovery import SERVICES, Service
 from service.effect import effect, without_version
 from service.errors import ServiceError, operation_outcome
+from service.junit import Reported, junit_report
 from service.settings import ANYONE, Client, Settings
 
 _SECONDS = 30
@@ -177,19 +177,10 @@ def update(outcome: Outcome, folder: Path) -> None:
 
 def junit(outcomes: Sequence[Outcome]) -> bytes:
     """Return the outcomes as a JUnit report."""
-    failed = [item for item in outcomes if not item.same]
-    left_out = [item for item in outcomes if item.left_out]
-    suite = ElementTree.Element(
-        "testsuite", name="replay", tests=str(len(outcomes)), failures=str(len(failed)), skipped=str(len(left_out))
+    return junit_report(
+        "replay",
+        [Reported(item.case.hook, item.case.name, item.differences, item.left_out) for item in outcomes],
     )
-    for item in outcomes:
-        element = ElementTree.SubElement(suite, "testcase", classname=item.case.hook, name=item.case.name)
-        if item.left_out:
-            ElementTree.SubElement(element, "skipped", message=item.left_out)
-        elif not item.same:
-            failure = ElementTree.SubElement(element, "failure", message=item.differences[0])
-            failure.text = "\n".join(item.differences)
-    return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
 def run(
