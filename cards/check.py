@@ -49,6 +49,7 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
     yield from _wording(catalogue)
+    yield from _exceptions(catalogue)
     yield from _options(catalogue)
     yield from _monitoring(catalogue)
     yield from _forbidden(catalogue)
@@ -226,6 +227,18 @@ def _wording(catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown(where, catalogue.wording.incomplete.override_reasons, catalogue.override_reasons, "reason")
     for label in catalogue.wording.partner_labels:
         yield from _unknown("wording.yaml: partner_labels", label.ingredients, catalogue.ingredients, "ingredient")
+
+
+def _exceptions(catalogue: Catalogue) -> Iterator[str]:
+    """Hold a reason that documents an exception to cards of rules: only there it speaks of a pair."""
+    offered = {reason for rule in catalogue.rules.values() for reason in rule.override_reasons}
+    unsettled = catalogue.wording.incomplete.override_reasons
+    for key, reason in catalogue.override_reasons.items():
+        where = f"override_reasons.yaml: reasons.{key}.documents_exception"
+        if reason.documents_exception and key not in offered:
+            yield f"{where}: no rule offers {key!r}, so it can never be given; add it to a rule, or remove the mark"
+        if reason.documents_exception and key in unsettled:
+            yield f"{where}: {key!r} is a reason of the card that names no pair; take it off there, or remove the mark"
 
 
 def _options(catalogue: Catalogue) -> Iterator[str]:

@@ -4,23 +4,28 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
 
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
+from cards.detect import DocumentedException
 from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
 from service import wire
 from service.discovery import Service
 from service.errors import DataUnavailable, InvalidRequest
 from service.fhir import ChartReading, Draft, Drafts, MedicationLibrary, draft_facts, read_chart, scan_drafts
+from service.issued import Issued, issued_cards
 from service.prefetch import Prefetched, collect
 from service.settings import ANYONE, Client, Settings
 from service.wire import HookRequest
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
+Documented = Callable[[str], tuple[DocumentedException, ...]]
+"""Gives the exceptions that were documented for a patient, by its id."""
+
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
 
 
@@ -79,7 +84,8 @@ class Answer:
     """A hook response and what to count of it.
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
-    `silent` says that the client is kept silent: then nothing of the assessment is shown.
+    `silent` says that the client is kept silent: then nothing of the assessment is shown. `issued` are the cards with
+    their uuids, also those that are not shown; `patient` and `user` are the ids of the call's context.
     """
 
     body: bytes
@@ -91,6 +97,14 @@ class Answer:
     unidentified: int = 0
     assessment: Assessment | None = None
     silent: bool = False
+    issued: tuple[Issued, ...] = ()
+    patient: str = ""
+    user: str | None = None
+
+
+def nothing_documented(_patient: str) -> tuple[DocumentedException, ...]:
+    """Know of no exception: the answer where a site does not remember them."""
+    return ()
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -103,10 +117,19 @@ def build_engine(settings: Settings) -> Engine:
     return Engine(catalogue, Recogniser(catalogue), options)
 
 
-def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: Client = ANYONE) -> Answer:
+def answer(
+    body: bytes,
+    service: Service,
+    *,
+    engine: Engine,
+    on: date,
+    client: Client = ANYONE,
+    documented: Documented = nothing_documented,
+) -> Answer:
     """Answer one hook call of a client as of the day `on`.
 
-    An order that is none of ours is answered without a look at the prefetch. Raises InvalidRequest for a request that
+    An order that is none of ours is answered without a look at the prefetch, and `documented` is asked only where there
+    is a warning that an exception could lower. Raises InvalidRequest for a request that
     cannot be understood and DataUnavailable where data that the answer needs cannot be had.
     """
     request = wire.read_request(body, service)
@@ -122,7 +145,7 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     _refuse_other_patient(drafts, engine)
-    return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on, client)
+    return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on, client, documented)
 
 
 def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
@@ -186,6 +209,7 @@ def _assessed(
     engine: Engine,
     on: date,
     client: Client,
+    documented: Documented,
 ) -> Answer:
     ordered = draft_facts(drafts)
     chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser)
@@ -203,6 +227,10 @@ def _assessed(
     selections = None if request.selections is None else frozenset(request.selections)
     question = Question(on, Hook(request.hook), options.jurisdiction, selections, options.policy)
     assessment = evaluate(record, engine.catalogue, question)
+    if any(finding.indicator is Indicator.WARNING for finding in assessment.findings) and (
+        exceptions := documented(request.patient)
+    ):
+        assessment = evaluate(record, engine.catalogue, replace(question, exceptions=exceptions))
     shown = () if client.silent else assessment.cards
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
@@ -216,6 +244,9 @@ def _assessed(
         unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
         assessment=assessment,
         silent=client.silent,
+        issued=issued_cards(assessment, _Ids(service.id, request), silent=client.silent),
+        patient=request.patient,
+        user=request.user,
     )
 
 

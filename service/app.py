@@ -18,6 +18,7 @@ from service.auth import Authenticator, build_authenticator
 from service.cases import read_case
 from service.cors import cors_headers
 from service.discovery import SERVICES
+from service.documented import Memory
 from service.errors import (
     BodyTooLarge,
     InternalError,
@@ -29,13 +30,18 @@ from service.errors import (
     operation_outcome,
 )
 from service.evidence import evidence_blueprint
+from service.feedback import feedback_blueprint
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.pseudonyms import Pseudonyms
+from service.recorder import Recorder
 from service.settings import Settings, check_options, check_rules, load_settings
+from service.store import Opener, Place
 from service.telemetry import Counts
 
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
+RECORDER = "upa_cds_recorder"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
 PREFLIGHTS = {
@@ -43,6 +49,7 @@ PREFLIGHTS = {
     "/cds-services/<_>": "POST, OPTIONS",
     "/cds-services//<_>": "POST, OPTIONS",
     "/cds-services/<_>/feedback": "POST, OPTIONS",
+    "/cds-services//<_>/feedback": "POST, OPTIONS",
     "/evidence": "GET, HEAD, OPTIONS",
     "/evidence/<_>": "GET, HEAD, OPTIONS",
 }
@@ -65,9 +72,12 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     app.url_map.merge_slashes = False
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
-    app.extensions |= {EXTENSION: engine, TRUST: trust}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts))
+    store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
+    recorder, memory = Recorder(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
+    app.extensions |= {EXTENSION: engine, TRUST: trust, RECORDER: recorder}
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, recorder))
+    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, recorder))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, recorder, memory))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
@@ -172,6 +182,8 @@ def _failed(error: Exception) -> Response:
         return _refused(named)
     body = msgspec.json.encode(operation_outcome(named))
     response = Response(body, status=named.status, mimetype="application/json")
+    if named.retry_after is not None:
+        response.headers["Retry-After"] = str(named.retry_after)
     if isinstance(error, HTTPException):
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
     return response

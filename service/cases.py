@@ -7,7 +7,7 @@ whole response body).
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from importlib.resources import files
@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from cards.detect import DocumentedException
 from service.errors import InvalidRequest
 
 _FHIR_DAY = re.compile(
@@ -33,7 +34,7 @@ class Case:
 
     `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes, and phrases that the
     detail `says` or `omits`. `settings` are
-    those that differ from the defaults, as text.
+    those that differ from the defaults, as text. `exceptions` are those documented for the patient.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     expect: tuple[Mapping[str, Any], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    exceptions: tuple[DocumentedException, ...] = ()
 
     @property
     def hook(self) -> str:
@@ -84,9 +86,38 @@ def read_case(name: str, folder: Path | None = None) -> Case:
             expect=tuple(described.get("expect", ())),
             settings=described.get("settings", {}),
             status=int(described.get("status", 200)),
+            exceptions=read_exceptions(described.get("exceptions", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CaseError(f"{name}: case.yaml is not as a case needs it ({error!r}). Mend it.") from error
+
+
+def read_exceptions(listed: Sequence[Mapping[str, Any]]) -> tuple[DocumentedException, ...]:
+    """Read documented exceptions as a case has them: `rule`, `ingredients`, `reason`, and the days `on` and `until`.
+
+    Raises KeyError, TypeError or ValueError for anything else.
+    """
+    return tuple(
+        DocumentedException(
+            item["rule"],
+            frozenset(item["ingredients"]),
+            item["reason"],
+            date.fromisoformat(item["on"]),
+            date.fromisoformat(item["until"]),
+        )
+        for item in listed
+    )
+
+
+def exceptions_of_file(file: Path) -> tuple[DocumentedException, ...]:
+    """Read a YAML list of documented exceptions; raises CaseError."""
+    try:
+        return read_exceptions(_described(file.read_bytes()))
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise CaseError(
+            f"{file}: is no list of exceptions ({type(error).__name__}). Give rule, ingredients, reason, on and until "
+            "of each."
+        ) from error
 
 
 def shift(case: Case, to: date) -> Case:
@@ -99,7 +130,8 @@ def shift(case: Case, to: date) -> Case:
     # In the text as it was written, so that what a parser would lose (a key sent twice) stays in the request.
     text = case.body.decode("utf-8")
     moved = _JSON_TEXT.sub(lambda match: f'"{_shifted_text(match[1], days)}"', text)
-    return replace(case, on=to, body=moved.encode("utf-8"))
+    exceptions = tuple(replace(item, on=item.on + days, until=item.until + days) for item in case.exceptions)
+    return replace(case, on=to, body=moved.encode("utf-8"), exceptions=exceptions)
 
 
 def _shifted_text(text: str, days: timedelta) -> str:

@@ -18,6 +18,7 @@ import click
 from service import __version__
 from service.client_commands import client, token
 from service.errors import ServiceError
+from service.store_commands import db, rates
 
 KNOWLEDGE_PROBLEMS = 1
 DIFFERENT = 1
@@ -66,6 +67,8 @@ def cli() -> None:
 
 
 cli.add_command(client)
+cli.add_command(db)
+cli.add_command(rates)
 cli.add_command(token)
 
 
@@ -110,19 +113,27 @@ def demo(*, once: bool, as_json: bool) -> None:
 @cli.command()
 @click.argument("request", metavar="REQUEST.json", type=click.Path(path_type=Path))
 @click.option("--on", "day", metavar="DATE", help="Day of the call, YYYY-MM-DD.  [default: today in the site's zone]")
+@click.option(
+    "--exceptions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Exceptions to take as documented for the patient: a YAML list as in a case's case.yaml.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 @click.option("--config", metavar="FILE", help="TOML file with settings.")
-def explain(request: Path, *, day: str | None, as_json: bool, config: str | None) -> None:
+def explain(request: Path, *, day: str | None, exceptions: Path | None, as_json: bool, config: str | None) -> None:
     """Say what was read from a hook request, as what, and which dates and windows decided."""
     import json
 
     from service.answer import build_engine
+    from service.cases import exceptions_of_file
     from service.explain import as_text, explain_request
     from service.settings import load_settings
 
     settings = load_settings({"config": config})
     engine = build_engine(settings)
-    said = explain_request(_file(request), engine, _day(day, settings))
+    documented = exceptions_of_file(exceptions) if exceptions else ()
+    said = explain_request(_file(request), engine, _day(day, settings), documented)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
 
 

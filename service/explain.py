@@ -23,17 +23,21 @@ from service.errors import InvalidRequest
 from service.wire import peek_hook
 
 
-def explain_request(body: bytes, engine: Engine, on: date) -> dict[str, Any]:
+def explain_request(
+    body: bytes, engine: Engine, on: date, exceptions: tuple[DocumentedException, ...] = ()
+) -> dict[str, Any]:
     """Answer a hook request with the service of its hook and explain the answer.
 
-    Raises InvalidRequest and DataUnavailable as the service would.
+    `exceptions` are taken as documented for the patient. Raises InvalidRequest and DataUnavailable as the service
+    would.
     """
     hook = peek_hook(body)
     service = next((item for item in SERVICES if item.hook == hook), None)
     if service is None:
         known = ", ".join(item.hook for item in SERVICES)
         raise InvalidRequest(f"hook is missing or of no service: send one of {known}.")
-    return explanation(answer(body, service, engine=engine, on=on), engine, on)
+    given = answer(body, service, engine=engine, on=on, documented=lambda _: exceptions)
+    return explanation(given, engine, on)
 
 
 def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from datetime import datetime
 import msgspec
 from flask import Blueprint, Response, g, request
 
-from service.answer import Engine, answer
+from service.answer import Answer, Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
+from service.documented import Memory
 from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
+from service.recorder import IssuedCall, Recorder
 from service.settings import ANYONE, Client, Settings
 from service.telemetry import Counts
 
@@ -20,7 +22,13 @@ CHUNK = 64 * 1024
 
 
 def hooks_blueprint(
-    settings: Settings, engine: Engine | None, trust: Authenticator, clock: Clock, counts: Counts
+    settings: Settings,
+    engine: Engine | None,
+    trust: Authenticator,
+    clock: Clock,
+    counts: Counts,
+    memory: Memory,
+    recorder: Recorder,
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
     pages = Blueprint("hooks", __name__)
@@ -36,13 +44,17 @@ def hooks_blueprint(
     @pages.post("/cds-services//<service_id>", provide_automatic_options=False)
     @pages.post("/cds-services/<service_id>", provide_automatic_options=False)
     def call(service_id: str) -> Response:
-        service, now = _service(service_id), clock()
+        service, now = named_service(service_id), clock()
         client = caller(trust, service, now)
-        body = _read(settings.max_body_bytes)
-        deviations = _media_deviations()
+        body = read_body(settings.max_body_bytes)
+        deviations = media_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        given = answer(body, service, engine=engine, on=now.astimezone(settings.zone).date(), client=client)
+        on = now.astimezone(settings.zone).date()
+        documented = memory.of(client, engine.catalogue, on)
+        given = answer(body, service, engine=engine, on=on, client=client, documented=documented)
+        if given.issued:
+            recorder.put(_issued(given, service, engine, client, now))
         deviations += given.deviations
         counts.add(deviations)
         g.said = {
@@ -58,6 +70,13 @@ def hooks_blueprint(
     return pages
 
 
+def _issued(given: Answer, service: Service, engine: Engine, client: Client, now: datetime) -> IssuedCall:
+    known = engine.catalogue
+    return IssuedCall(
+        client.id, service.id, service.hook, now, known.version, known.sha256, given.issued, given.patient, given.user
+    )
+
+
 def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
     """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
     shown = request.headers.getlist("Authorization")
@@ -67,7 +86,7 @@ def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: b
     return client
 
 
-def _read(limit: int) -> bytes:
+def read_body(limit: int) -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
     body = bytearray()
     while len(body) <= limit and (chunk := request.stream.read(CHUNK)):
@@ -77,7 +96,8 @@ def _read(limit: int) -> bytes:
     return bytes(body)
 
 
-def _service(service_id: str) -> Service:
+def named_service(service_id: str) -> Service:
+    """Find the service that the address names. Raises UnknownService."""
     service = service_by_id(service_id)
     if service is None:
         raise UnknownService("No CDS service has this id. Take the id from GET /cds-services.")
@@ -85,7 +105,7 @@ def _service(service_id: str) -> Service:
     return service
 
 
-def _media_deviations() -> tuple[str, ...]:
+def media_deviations() -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; a missing type is served and counted."""
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise UnsupportedMedia("The request body is compressed. Send it without Content-Encoding.")

@@ -29,6 +29,8 @@ FIELDS = (
     "indicators",
     "unidentified",
     "deviations",
+    "entries",
+    "stored",
     "duration_ms",
     "error",
     "at",

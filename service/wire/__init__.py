@@ -1,5 +1,6 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
+from service.wire.feedback import Feedback, FeedbackDeviation, Told, read_feedback
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -14,15 +15,19 @@ from service.wire.response import Ids, Session, has_update, write_response
 
 __all__ = [
     "Deviation",
+    "Feedback",
+    "FeedbackDeviation",
     "HookRequest",
     "HookService",
     "Ids",
     "Session",
+    "Told",
     "drafts_as_sent",
     "has_update",
     "last_two",
     "peek_hook",
     "place_of",
+    "read_feedback",
     "read_request",
     "write_response",
 ]
