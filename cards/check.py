@@ -232,13 +232,15 @@ def _wording(catalogue: Catalogue) -> Iterator[str]:
 def _exceptions(catalogue: Catalogue) -> Iterator[str]:
     """Hold a reason that documents an exception to cards of rules: only there it speaks of a pair."""
     offered = {reason for rule in catalogue.rules.values() for reason in rule.override_reasons}
-    unsettled = catalogue.wording.incomplete.override_reasons
     for key, reason in catalogue.override_reasons.items():
-        where = f"override_reasons.yaml: reasons.{key}.documents_exception"
         if reason.documents_exception and key not in offered:
+            where = f"override_reasons.yaml: reasons.{key}.documents_exception"
             yield f"{where}: no rule offers {key!r}, so it can never be given; add it to a rule, or remove the mark"
-        if reason.documents_exception and key in unsettled:
-            yield f"{where}: {key!r} is a reason of the card that names no pair; take it off there, or remove the mark"
+    for key in catalogue.wording.incomplete.override_reasons:
+        if key in catalogue.override_reasons and catalogue.override_reasons[key].documents_exception:
+            where = "wording.yaml: incomplete.override_reasons"
+            what = f"{key!r} documents an exception, and this card names no pair"
+            yield f"{where}: {what}; take it off here, or remove its mark"
 
 
 def _options(catalogue: Catalogue) -> Iterator[str]:

@@ -70,9 +70,7 @@ class Recorder:
     def put(self, call: IssuedCall) -> None:
         """Take the cards of an answer; returns at once, whatever the database does."""
         self.start()
-        try:
-            self._queue.put_nowait(call)
-        except Full:
+        if self._ending.is_set() or not self._placed(call):
             self._lose(len(call.cards))
 
     def start(self) -> None:
@@ -105,6 +103,13 @@ class Recorder:
     def waiting(self) -> int:
         """Return how many answers are in the queue."""
         return self._queue.qsize()
+
+    def _placed(self, call: IssuedCall) -> bool:
+        try:
+            self._queue.put_nowait(call)
+        except Full:
+            return False
+        return True
 
     def _lose(self, cards: int) -> None:
         self.counts.add([LOST] * cards)

@@ -54,19 +54,18 @@ def status(**flags: str | None) -> None:
     Exit code 0: it can be used; 1: it cannot.
     """
     from service.settings import load_settings
-    from service.store import Opener, Place, State
+    from service.store import Place, State, opened
 
     place = Place.of(load_settings(flags))
     try:
-        store = Opener(place)()
-        store.check()
-        counted = store.counts()
+        with opened(place) as store:
+            store.check()
+            counted = store.counts()
     except StoreUnavailable as error:
         _refuse(place, error)
     click.echo(f"{place}: {State.USABLE}")
-    click.echo(
-        f"{counted['cards']} cards, {counted['feedback']} entries of feedback, {counted['waiting']} without card"
-    )
+    cards, feedback, waiting = counted["cards"], counted["feedback"], counted["waiting"]
+    click.echo(f"{cards} cards, {feedback} entries of feedback, {waiting} of them without card")
 
 
 @db.command()
@@ -75,14 +74,14 @@ def prune(**flags: str | None) -> None:
     """Delete cards older than feedback_retention_days, their feedback, and feedback whose card never came."""
     from service.recorder import WAITING
     from service.settings import load_settings
-    from service.store import Opener, Place
+    from service.store import Place, opened
 
     site = load_settings(flags)
     place, now = Place.of(site), datetime.now(UTC)
     try:
-        store = Opener(place)()
-        cards, feedback = store.prune(now - timedelta(days=site.feedback_retention_days))
-        unmatched = store.drop_unmatched(now - WAITING)
+        with opened(place) as store:
+            cards, feedback = store.prune(now - timedelta(days=site.feedback_retention_days))
+            unmatched = store.drop_unmatched(now - WAITING)
     except StoreUnavailable as error:
         _refuse(place, error)
     click.echo(f"Deleted {cards} cards, {feedback} entries of their feedback, {unmatched} entries without card.")
@@ -99,12 +98,13 @@ def rates(*, day: str | None, as_json: bool, **flags: str | None) -> None:
     from service import rates_text
     from service.rates import rates as count
     from service.settings import load_settings
-    from service.store import Opener, Place
+    from service.store import Place, opened
 
     site = load_settings(flags)
     place, since = Place.of(site), _since(day, site)
     try:
-        found = count(Opener(place)().outcomes(since), since.date() if since else None)
+        with opened(place) as store:
+            found = count(store.outcomes(since), since.date() if since else None)
     except StoreUnavailable as error:
         _refuse(place, error)
     said = rates_text.as_json(found)

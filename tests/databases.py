@@ -119,4 +119,4 @@ def store_at(place: Place) -> Iterator[SqlStore]:
     try:
         yield store
     finally:
-        store.engine.dispose()
+        store.close()

@@ -1,7 +1,9 @@
 """Readable fakes of what the shell of the service stands on: an engine, an answer, a clock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from time import monotonic, sleep
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -14,6 +16,14 @@ from service.settings import ANYONE, Client, Settings
 SELECT = "/cds-services/upadacitinib-combination-select"
 SIGN = "/cds-services/upadacitinib-combination-sign"
 NO_TRACE = Trace(service="", hook="", drafts=(), prefetch=())
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Wait for what another thread does; that it never does is a failure, and how long it takes is not the matter."""
+    ends = monotonic() + 60
+    while not happens():
+        assert monotonic() < ends, "it did not happen"
+        sleep(0.002)
 
 
 @dataclass(frozen=True)

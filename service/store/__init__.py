@@ -4,7 +4,7 @@ SQLAlchemy is imported when a store is opened, Alembic only to migrate (`service
 """
 
 from service.store.model import CardOutcome, FeedbackEntry, FeedbackStore, IssuedCard, Override, State, Taken
-from service.store.place import FILE, Opener, Place
+from service.store.place import FILE, Opener, Place, opened
 
 __all__ = [
     "FILE",
@@ -17,4 +17,5 @@ __all__ = [
     "Place",
     "State",
     "Taken",
+    "opened",
 ]

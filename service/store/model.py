@@ -119,3 +119,6 @@ class FeedbackStore(Protocol):
 
     def check(self) -> None:
         """Raise StoreUnavailable, with the state, unless the database can be read and written now."""
+
+    def close(self) -> None:
+        """Close the connections."""

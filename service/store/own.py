@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.errors import StoreUnavailable
 from service.store.model import State
-from service.store.place import Place
+from service.store.place import Place, opened
 
 
 def prepare_own(place: Place) -> None:
@@ -26,15 +26,11 @@ def prepare_own(place: Place) -> None:
 
 def state_at(place: Place) -> State:
     """Look at a database over a connection that no worker inherits."""
-    from service.store.sql import SqlStore
-
-    store = SqlStore.at(place)
     try:
-        store.check()
+        with opened(place) as store:
+            store.check()
     except StoreUnavailable as error:
         return State(error.state)
-    finally:
-        store.engine.dispose()
     return State.USABLE
 
 

@@ -1,6 +1,8 @@
 """Where the database of a site is, and one store of it per process."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from os import getpid
@@ -61,3 +63,13 @@ class Opener:
 
                 self._store, self._process = SqlStore.at(self.place), getpid()
             return self._store
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[FeedbackStore]:
+    """Give the store of a place for as long as the block."""
+    store = Opener(place)()
+    try:
+        yield store
+    finally:
+        store.close()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
+from os import getpid
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Row, Select, and_, delete, exists, func, select, text
@@ -31,6 +32,7 @@ class SqlStore:
     """The store of one process; see FeedbackStore. A database of another revision is neither read nor written."""
 
     engine: Engine
+    _process: int = field(default_factory=getpid)
     _known_usable: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -139,6 +141,13 @@ class SqlStore:
                 read_only = connection.execute(text("SHOW transaction_read_only")).scalar_one()
                 if read_only == "on":
                     raise StoreUnavailable(State.UNUSABLE)
+
+    def close(self) -> None:
+        """Close the connections; those of another process are left to it."""
+        self.engine.dispose(close=self._process == getpid())
+
+    def __del__(self) -> None:
+        self.close()
 
     def _insert(self, table: Any) -> Any:
         return _INSERT[self.engine.dialect.name](table)
