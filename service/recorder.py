@@ -60,6 +60,7 @@ class Recorder:
     _queue: Queue[IssuedCall | None] = field(init=False)
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _finalizer: Finalize | None = None
     _process: int = 0
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _unwritten: int = 0
@@ -83,13 +84,15 @@ class Recorder:
                 self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
                 self._thread.start()
                 # At SIGTERM a worker runs its finalizers, and not what is registered with atexit.
-                Finalize(None, self.close, exitpriority=10)
+                self._finalizer = Finalize(None, self.close, exitpriority=10)
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
         """Write what is in the queue, for as long as that; then count what is left. Nothing is taken afterwards."""
         if self._thread is None or self._process != getpid() or self._ending.is_set():
             return
         self._ending.set()
+        if self._finalizer is not None:
+            self._finalizer.cancel()
         # Wakes the thread where it waits; where the queue is full it does not.
         with suppress(Full):
             self._queue.put_nowait(None)

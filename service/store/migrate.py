@@ -1,5 +1,6 @@
 """Bring the database to the state that this program needs. Only here Alembic is imported; no worker comes here."""
 
+import sys
 from pathlib import Path
 
 from alembic import command
@@ -55,3 +56,11 @@ def _config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+if __name__ == "__main__":
+    try:
+        upgrade(Place(Path(sys.argv[1])))
+    except StoreUnavailable:
+        # The state of the database says it, to whoever asks next.
+        sys.exit(1)

@@ -1,8 +1,9 @@
 """What happens to the database at the start: our own file is migrated by a process that ends again."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
-from multiprocessing import get_context
 from pathlib import Path
 
 from service.errors import StoreUnavailable
@@ -19,9 +20,8 @@ def prepare_own(place: Place) -> None:
 
     if place.is_own and state_of_revision(_revision(place.file)) in {State.NOT_SET_UP, State.OLDER}:
         # Alembic in this process would be inherited by every worker.
-        process = get_context("spawn").Process(target=_upgrade, args=(place,))
-        process.start()
-        process.join()
+        command = [sys.executable, "-m", "service.store.migrate", str(place.file.absolute())]
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603 - our own
 
 
 def state_at(place: Place) -> State:
@@ -32,15 +32,6 @@ def state_at(place: Place) -> State:
     except StoreUnavailable as error:
         return State(error.state)
     return State.USABLE
-
-
-def _upgrade(place: Place) -> None:
-    from service.store.migrate import upgrade
-
-    try:
-        upgrade(place)
-    except StoreUnavailable:
-        raise SystemExit(1) from None
 
 
 def _revision(file: Path) -> str | None:
