@@ -1,5 +1,6 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
+from service.wire.orders import FhirVersion, Session
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -10,10 +11,11 @@ from service.wire.request import (
     place_of,
     read_request,
 )
-from service.wire.response import Ids, Session, has_update, write_response
+from service.wire.response import Ids, has_update, write_response
 
 __all__ = [
     "Deviation",
+    "FhirVersion",
     "HookRequest",
     "HookService",
     "Ids",
