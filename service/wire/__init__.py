@@ -1,6 +1,7 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
 from service.wire.orders import FhirVersion, Session
+from service.wire.profiles import Reshaped, Shaped, shaped
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -19,12 +20,15 @@ __all__ = [
     "HookRequest",
     "HookService",
     "Ids",
+    "Reshaped",
     "Session",
+    "Shaped",
     "drafts_as_sent",
     "has_update",
     "last_two",
     "peek_hook",
     "place_of",
     "read_request",
+    "shaped",
     "write_response",
 ]

@@ -22,9 +22,7 @@ class FhirVersion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What actions are written from: whose orders they are, the drafts as the client sent them, by `Type/id`, and their
-    FHIR version.
-    """
+    """What actions are written from: whose orders they are, and the drafts as sent, by `Type/id`, of one `version`."""
 
     patient: str = ""
     drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -45,6 +43,14 @@ def created(action: Action, session: Session) -> dict[str, Any] | None:
     return _service_request(action.service, session.patient) if action.service else None
 
 
+def exchanged(action: Action, session: Session) -> dict[str, Any] | None:
+    """Write the new order in the place of a draft, under its id: a dose of the old drug never stays."""
+    if action.order is None or action.resource_id is None:
+        return None
+    order = _medication_request(action.order, session.patient)
+    return {"resourceType": order["resourceType"], "id": action.resource_id.rpartition("/")[2]} | order
+
+
 def _medication_request(order: Order, patient: str) -> dict[str, Any]:
     """Write a new order by ingredient, with no dose: the prescriber completes it (FHIR R4, MedicationRequest)."""
     coding = {"system": _SYSTEMS[order.code.system], "code": order.code.value, "display": order.display}
@@ -52,7 +58,7 @@ def _medication_request(order: Order, patient: str) -> dict[str, Any]:
         "resourceType": "MedicationRequest",
         "status": "draft",
         "intent": "order",
-        "medicationCodeableConcept": {"coding": [coding], "text": order.display},
+        "medicationCodeableConcept": {"coding": [coding], "text": order.text or order.display},
         "subject": {"reference": f"Patient/{patient}"},
         "priorPrescription": {"reference": order.replaces},
     }
