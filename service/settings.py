@@ -141,7 +141,7 @@ class Settings(BaseModel):
     )
     profile: Profile = Field(
         default="spec",
-        description="Shape of the cards for callers without keys; a client with keys has its own, see Connecting.",
+        description="Shape of the cards for callers without keys; a client with keys has its own. See Profiles.",
     )
     public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None,
