@@ -312,8 +312,10 @@ ONE_CLICK = "order-select__options-after-one-biologic"
         ("spec", "profile spec"),
         (
             "epic",
-            "profile epic: suggestions left to the detail: 5, descriptions made longer: 1, "
-            "selection behaviours changed: 1",
+            (
+                "profile epic: suggestions left to the detail: 5, descriptions made longer: 1, "
+                "selection behaviours changed: 1"
+            ),
         ),
         ("sandbox", "profile sandbox: switches as one update: 3"),
     ],
