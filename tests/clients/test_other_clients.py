@@ -69,7 +69,7 @@ def _no_token() -> Json:
 
 def test_its_token_of_a_day_and_rs256_are_served_where_the_site_allows_them(tmp_path: Path) -> None:
     signer = pair("generator", algorithm="RS256")
-    given = {"id": "generator", "issuers": ["http://127.0.0.1:8080/fhir"], "jwks": jwks(signer)}
+    given: Json = {"id": "generator", "issuers": ["http://127.0.0.1:8080/fhir"], "jwks": jwks(signer)}
     call = changed(recorded(CALL), _generated)
 
     def answer(folder: str, **allowed: Any) -> int:

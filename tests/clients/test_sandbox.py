@@ -18,7 +18,10 @@ ORIGIN = "http://127.0.0.1:8080"
 ISSUER = "https://sandbox.cds-hooks.org"
 FULL = "order-select__sandbox-full-order"
 SWITCH = "order-select__sandbox-profile-switch-is-one-update"
-SILENT, WARNS, REFUSED = (200, []), (200, ["warning"]), (400, [])
+Expected = tuple[int, list[str]]
+SILENT: Expected = (200, [])
+WARNS: Expected = (200, ["warning"])
+REFUSED: Expected = (400, [])
 
 SENDS = {
     "Rx View is opened: no medication, no intent": ("order-select__sandbox-draft-without-medicine", SILENT),
