@@ -1,10 +1,10 @@
 """Which cards an answer issued, and under which uuids: what feedback is matched to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cards import Assessment
-from cards.model import Suggestion
+from cards.model import Card, Suggestion
 from service.wire import Ids
 
 
@@ -23,17 +23,23 @@ class Issued:
     shown: bool
 
 
-def issued_cards(assessment: Assessment, ids: Ids, *, silent: bool) -> tuple[Issued, ...]:
-    """Return the cards of an assessment, those kept back among them, all of a `silent` client's."""
-    return tuple(_issued(assessment, ids, silent=silent))
-
-
-def _issued(assessment: Assessment, ids: Ids, *, silent: bool) -> Iterator[Issued]:
+def issued_cards(
+    assessment: Assessment, shown: Sequence[Card], kept_back: Sequence[Card], ids: Ids
+) -> tuple[Issued, ...]:
+    """Return the cards of an answer: the shown ones as the client got them, and those that were kept back."""
     met = {item.rule: tuple(each.ingredient for each in item.exposures) for item in assessment.findings}
-    for cards, shown in ((assessment.cards, not silent), (assessment.hidden, False)):
-        for card in cards:
-            suggestions = {ids(card, item): _kind(item) for item in card.suggestions}
-            yield Issued(ids(card, None), card.key, card.indicator.value, met.get(card.key, ()), suggestions, shown)
+    return tuple(
+        Issued(
+            uuid=ids(card, None),
+            rule=card.key,
+            indicator=card.indicator.value,
+            ingredients=met.get(card.key, ()),
+            suggestions={ids(card, item): _kind(item) for item in card.suggestions},
+            shown=is_shown,
+        )
+        for cards, is_shown in ((shown, True), (kept_back, False))
+        for card in cards
+    )
 
 
 def _kind(suggestion: Suggestion) -> str:

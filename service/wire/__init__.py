@@ -1,6 +1,8 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
 from service.wire.feedback import Feedback, FeedbackDeviation, Told, read_feedback
+from service.wire.orders import FhirVersion, Session
+from service.wire.profiles import Reshaped, Shaped, shaped
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -11,16 +13,19 @@ from service.wire.request import (
     place_of,
     read_request,
 )
-from service.wire.response import Ids, Session, has_update, write_response
+from service.wire.response import Ids, has_update, write_response
 
 __all__ = [
     "Deviation",
     "Feedback",
     "FeedbackDeviation",
+    "FhirVersion",
     "HookRequest",
     "HookService",
     "Ids",
+    "Reshaped",
     "Session",
+    "Shaped",
     "Told",
     "drafts_as_sent",
     "has_update",
@@ -29,5 +34,6 @@ __all__ = [
     "place_of",
     "read_feedback",
     "read_request",
+    "shaped",
     "write_response",
 ]

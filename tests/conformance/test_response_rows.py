@@ -22,6 +22,7 @@ from service.app import create_app
 from service.cases import Case, case_names, read_case
 from service.replay import in_process, service_of
 from service.settings import Settings
+from tests.databases import own_database
 
 ROWS = frozenset(range(57, 92))
 NOT_APPLICABLE = {
@@ -192,8 +193,9 @@ def test_row_57_success_is_200_with_the_array_cards() -> None:
 
 def test_row_57_the_answers_checked_here_are_those_served_over_http(site: Settings) -> None:
     now = datetime.now(UTC)
+    own_database(site.data_dir)
     client = create_app(site, clock=lambda: now, ready=True).test_client()
-    served = [given for given in _answers() if not given.case.settings]
+    served = [given for given in _answers() if not given.case.settings and not given.case.exceptions]
     assert {given.status for given in served} >= {200, 400, 412}
     for given in served:
         now = datetime.combine(given.case.on, time(12), UTC)
@@ -292,7 +294,9 @@ def test_row_71_a_card_with_suggestions_has_a_selection_behavior() -> None:
 
 
 def test_row_72_any_may_be_chosen_of_the_monitoring_orders_and_one_at_most_of_everything_else() -> None:
-    assert {(_topic(card), card["selectionBehavior"]) for card in _cards_with("selectionBehavior")} == {
+    # What the profiles of clients make of it is tested in tests/clients.
+    spec = [card for given in _successes() if "-profile-" not in given.case.name for card in given.body["cards"]]
+    assert {(_topic(card), card["selectionBehavior"]) for card in spec if "selectionBehavior" in card} == {
         ("UPADACITINIBBIOLOGIC", "at-most-one"),
         ("UPADACITINIBJAK", "at-most-one"),
         ("UPADACITINIBIMMUNOSUPPRESSANT", "at-most-one"),
@@ -390,6 +394,8 @@ def test_row_85_an_update_is_the_draft_as_it_was_sent_and_the_order_whose_place_
     for given in _successes():
         for action in (item for item in _actions_of(given.body) if item["type"] == "update"):
             resource = dict(action["resource"])
+            if resource["medicationCodeableConcept"]["text"].find(" (instead of ") > 0:
+                continue  # the sandbox's switch, a new order in the place of its draft: tests/clients
             assert resource.pop("priorPrescription")["reference"].startswith("MedicationRequest/")
             entries = _context(given.case)["draftOrders"]["entry"]
             assert resource in [entry["resource"] for entry in entries], given.case.name
