@@ -177,6 +177,7 @@ class Recorder:
         except Exception as error:
             self._failed(error)
             return
+        self.failing = False
         if dropped:
             self.counts.add([UNMATCHED] * dropped)
             telemetry.write(UNMATCHED, level=logging.WARNING, entries=dropped)

@@ -79,7 +79,7 @@ def prune(**flags: str | None) -> None:
     site = load_settings(flags)
     place, now = Place.of(site), datetime.now(UTC)
     try:
-        with opened(place) as store:
+        with opened(place, patient=True) as store:
             cards, feedback = store.prune(now - timedelta(days=site.feedback_retention_days))
             unmatched = store.drop_unmatched(now - WAITING)
     except StoreUnavailable as error:
@@ -103,7 +103,7 @@ def rates(*, day: str | None, as_json: bool, **flags: str | None) -> None:
     site = load_settings(flags)
     place, since = Place.of(site), _since(day, site)
     try:
-        with opened(place) as store:
+        with opened(place, patient=True) as store:
             found = count(store.outcomes(since), since.date() if since else None)
     except StoreUnavailable as error:
         _refuse(place, error)

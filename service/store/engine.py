@@ -19,7 +19,7 @@ VERSION_TABLE = "alembic_version"
 
 def open_engine(place: Place, *, busy_seconds: int = BUSY_SECONDS, make: bool = False) -> Engine:
     """Give an engine; nothing is connected yet. A file that is missing is made only with `make`."""
-    return _sqlite(place, busy_seconds, make=make) if place.url is None else _postgresql(place, busy_seconds)
+    return _sqlite(place, busy_seconds, make=make) if place.url is None else _postgresql(place, busy_seconds, make=make)
 
 
 def _sqlite(place: Place, busy_seconds: int, *, make: bool) -> Engine:
@@ -54,10 +54,12 @@ def _sqlite(place: Place, busy_seconds: int, *, make: bool) -> Engine:
     return engine
 
 
-def _postgresql(place: Place, busy_seconds: int) -> Engine:
+def _postgresql(place: Place, busy_seconds: int, *, make: bool) -> Engine:
     assert place.url is not None  # noqa: S101 - the caller looked
     url = make_url(place.url.get_secret_value()).set(drivername="postgresql+psycopg")
     milliseconds = busy_seconds * 1000
+    # A migration may take its time; only for its turn it waits no longer than others.
+    longest = 0 if make else milliseconds
     return create_engine(
         url,
         pool_timeout=busy_seconds,
@@ -66,7 +68,7 @@ def _postgresql(place: Place, busy_seconds: int) -> Engine:
         connect_args={
             "connect_timeout": busy_seconds,
             "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+            "options": f"-c statement_timeout={longest} -c lock_timeout={milliseconds}",
         },
     )
 

@@ -16,6 +16,7 @@ from service.settings import Settings
 from service.store.model import FeedbackStore
 
 FILE = "feedback.sqlite3"
+PATIENT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,11 @@ class Opener:
 
 
 @contextmanager
-def opened(place: Place) -> Iterator[FeedbackStore]:
-    """Give the store of a place for as long as the block."""
-    store = Opener(place)()
+def opened(place: Place, *, patient: bool = False) -> Iterator[FeedbackStore]:
+    """Give the store of a place for as long as the block; a `patient` one is for commands that read or delete much."""
+    from service.store.sql import SqlStore
+
+    store = SqlStore.at(place, PATIENT_SECONDS) if patient else SqlStore.at(place)
     try:
         yield store
     finally:

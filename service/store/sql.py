@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import StoreUnavailable
-from service.store.engine import READING, open_engine, state_of
+from service.store.engine import BUSY_SECONDS, READING, open_engine, state_of
 from service.store.model import CardOutcome, FeedbackEntry, IssuedCard, Override, State, Taken
 from service.store.place import Place
 from service.store.tables import FEEDBACK, ISSUED
@@ -37,9 +37,9 @@ class SqlStore:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def at(cls, place: Place) -> Self:
-        """Give the store of a place."""
-        return cls(open_engine(place))
+    def at(cls, place: Place, busy_seconds: int = BUSY_SECONDS) -> Self:
+        """Give the store of a place, which waits so long for its turn and for an answer."""
+        return cls(open_engine(place, busy_seconds=busy_seconds))
 
     def add_cards(self, cards: Sequence[IssuedCard]) -> None:
         """Keep cards. One that comes again for other ingredients is marked: what is told of it is not clear."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from typing import Any
 from uuid import uuid4
@@ -282,17 +283,11 @@ def test_without_a_usable_database_feedback_is_503_cards_go_on_and_readiness_say
 def test_feedback_is_503_while_another_process_holds_the_database(
     service: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.store.engine.BUSY_SECONDS", 0)
-    monkeypatch.setattr("service.store.sql.open_engine", lambda place: _impatient(place))
+    impatient = partial(SqlStore.at, busy_seconds=0)
+    monkeypatch.setattr(SqlStore, "at", impatient)
     with service.store() as other, other.engine.connect() as connection, connection.begin():
         assert service.tell(overridden(str(uuid4()))).status_code == 503
     assert service.tell(overridden(str(uuid4()))).status_code == 200
-
-
-def _impatient(place: Place) -> Any:
-    from service.store.engine import open_engine
-
-    return open_engine(place, busy_seconds=0)
 
 
 @pytest.mark.parametrize("pragma", ["PRAGMA query_only = ON", "PRAGMA max_page_count = 1"], ids=["read-only", "full"])
