@@ -8,12 +8,12 @@ import codecs
 import json
 import math
 import re
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from service.errors import InvalidRequest
 
 DEEPEST = 64
+_NESTED = frozenset({dict, list})
 _PLAIN_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -59,7 +59,7 @@ def too_deep(where: str) -> InvalidRequest:
 
 def _check(value: Any, text: str, where: str) -> None:
     # Counting brackets is much cheaper than walking, and almost always enough.
-    if text.count("{") + text.count("[") > DEEPEST and any(depth > DEEPEST for depth in _depths(value)):
+    if text.count("{") + text.count("[") > DEEPEST and _is_deep(value):
         raise too_deep(where)
     if ("\\ud" in text or "\\uD" in text) and _lone_surrogate(value):
         raise InvalidRequest(f"{where} has half of a surrogate pair: send valid Unicode.")
@@ -83,13 +83,16 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _depths(value: Any) -> Iterator[int]:
-    stack = [(value, 1)]
-    while stack:
-        item, depth = stack.pop()
-        if isinstance(item, dict | list):
-            yield depth
-            stack.extend((part, depth + 1) for part in (item.values() if isinstance(item, dict) else item))
+def _is_deep(value: Any) -> bool:
+    """Say whether a value is nested deeper than allowed: level by level, over lists and objects only."""
+    level = [value] if type(value) in _NESTED else []
+    for _ in range(DEEPEST):
+        level = [
+            part for item in level for part in (item.values() if type(item) is dict else item) if type(part) in _NESTED
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _lone_surrogate(value: Any) -> bool:
