@@ -4,7 +4,6 @@ Nothing of the patient can be written: a field that is not in FIELDS is dropped,
 and of an exception only its type and place are kept, since messages quote data.
 """
 
-import json
 import logging
 import re
 import traceback
@@ -14,6 +13,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 from uuid import uuid4
+
+import msgspec
 
 LOGGER = "upa_cds"
 FIELDS = (
@@ -88,7 +89,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1]:
             line |= failure(record.exc_info[1])
-        return json.dumps(line, ensure_ascii=False)
+        return msgspec.json.encode(line).decode()
 
 
 def logging_config(level: str) -> dict[str, Any]:
