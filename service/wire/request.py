@@ -97,7 +97,7 @@ class HookService(Protocol):
 
 def read_request(body: bytes, service: HookService) -> HookRequest:
     """Read the body of a hook call for a service, or raise InvalidRequest (400)."""
-    strict_json.decoded(body, _BODY)
+    strict_json.check_encoding(body, _BODY)
     deviations: list[Deviation] = []
     prefetch = _prefetch(body, deviations)
     envelope = _envelope(body, prefetch)
