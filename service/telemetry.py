@@ -46,8 +46,11 @@ def request_id(incoming: str | None) -> str:
 
 def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Write one log line. `event` is a fixed name; fields outside FIELDS are dropped."""
-    known = {name: fields[name] for name in FIELDS if fields.get(name) is not None}
-    logging.getLogger(LOGGER).log(level, event, extra={"fields": known})
+    logger = logging.getLogger(LOGGER)
+    if logger.isEnabledFor(level):
+        known = {name: fields[name] for name in FIELDS if fields.get(name) is not None}
+        # Handed over as it is: who calls from where is not said, and need not be found out.
+        logger.handle(logger.makeRecord(LOGGER, level, "", 0, event, (), None, extra={"fields": known}))
 
 
 def failure(error: BaseException) -> dict[str, str]:
