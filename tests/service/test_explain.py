@@ -99,7 +99,7 @@ def test_it_says_how_a_draft_was_recognised(engine: Engine) -> None:
     said = _explained(BRANDS, engine)
     recognised = [{"ingredient": "upadacitinib", "by": "Rinvoq", "systemic": True, "regimen": None}]
     assert said["drafts"][0]["recognised"] == recognised
-    assert "  MedicationRequest/draft-upadacitinib: upadacitinib by Rinvoq" in as_text(said).splitlines()
+    assert "  MedicationRequest/draft-upadacitinib in R4: upadacitinib by Rinvoq" in as_text(said).splitlines()
 
 
 def test_a_state_comes_with_its_dates_and_windows(engine: Engine) -> None:
@@ -172,7 +172,7 @@ def test_what_was_missing_is_told(engine: Engine) -> None:
 def test_it_says_which_draft_names_no_drug(engine: Engine) -> None:
     said = _explained("order-sign__upadacitinib-beside-a-draft-with-a-local-code", engine)
     assert [item["unidentified"] for item in said["drafts"]] == [False, True]
-    assert "  MedicationRequest/draft-local: a code of an unknown list, and no name" in as_text(said).splitlines()
+    assert "  MedicationRequest/draft-local in R4: a code of an unknown list, and no name" in as_text(said).splitlines()
 
 
 def test_absent_prefetch_keys_are_told(engine: Engine) -> None:
