@@ -1,7 +1,7 @@
 """FHIR DSTU2: a small table of our own, since fhir.resources has no models of it.
 
-Elements, types and cardinalities are those of FHIR 1.0.2 (hl7.org/fhir/DSTU2, the page of each type, and Timing), of
-what is read and of what is written. A leaf is a primitive type, an object has members, a list has one item.
+Elements, types and cardinalities are those of FHIR 1.0.2 (hl7.org/fhir/DSTU2, the page of each type, and Timing), as
+far as they are read. A leaf is a primitive type, an object has members, a list has one item.
 """
 
 import functools
@@ -18,8 +18,8 @@ from fhir_core.types import (
     IdType,
     InstantType,
     IntegerType,
-    PositiveIntType,
     StringType,
+    UnsignedIntType,
     UriType,
 )
 from pydantic import ConfigDict, Field, create_model, model_validator
@@ -69,11 +69,12 @@ _DRUG = {"medicationCodeableConcept": _CONCEPT, "medicationReference": _REFERENC
 _PATIENT = {"patient": _As("subject", _REFERENCE)}
 _SUPPLY = {
     "validityPeriod": _PERIOD,
-    "numberOfRepeatsAllowed": PositiveIntType,
+    # A positive integer in 1.0.2; 0 is what is written for no refill, and means that.
+    "numberOfRepeatsAllowed": UnsignedIntType,
     "quantity": _QUANTITY,
     "expectedSupplyDuration": _QUANTITY,
 }
-_READ: Mapping[str, Mapping[str, Any]] = {
+TABLE: Mapping[str, Mapping[str, Any]] = {
     "MedicationOrder": {
         **_COMMON,
         **_DRUG,
@@ -148,15 +149,10 @@ _READ: Mapping[str, Mapping[str, Any]] = {
     },
     "Patient": {"id": IdType, "birthDate": DateType},
 }
-_WRITTEN: Mapping[str, Mapping[str, Any]] = {
-    "DiagnosticOrder": {"subject": _REFERENCE, "status": CodeType, "item": [{"code": _CONCEPT}]},
-}
 _REQUIRED: Mapping[str, frozenset[str]] = {
     "MedicationStatement": frozenset({"patient", "status"}),
     "MedicationAdministration": frozenset({"patient", "status"}),
     "ProcedureRequest": frozenset({"subject", "code"}),
-    "DiagnosticOrder": frozenset({"subject"}),
-    "DiagnosticOrder.item": frozenset({"code"}),
     "Condition": frozenset({"patient", "code", "verificationStatus"}),
     "AllergyIntolerance": frozenset({"patient", "substance"}),
 }
@@ -183,13 +179,17 @@ def _spec(kind: Any) -> Any:
 
 @functools.cache
 def model_class(kind: str) -> Any:
-    """Make the model of a type of the table, which refuses what DSTU2 does not have there."""
+    """Return the model of a type of the table, made once."""
+    return made_class(kind, TABLE[kind], _REQUIRED.get(kind, frozenset()))
+
+
+def made_class(kind: str, elements: Mapping[str, Any], required: frozenset[str] = frozenset()) -> Any:
+    """Make a pydantic model of a type of resource; it refuses what is not among its elements."""
     resource_type = (CodeType | None, Field(None, alias="resourceType"))
-    return _class(kind, {**_READ, **_WRITTEN}[kind], resource_type=resource_type)
+    return _class(kind, elements, required, resource_type=resource_type)
 
 
-def _class(name: str, elements: Mapping[str, Any], **others: Any) -> Any:
-    required = _REQUIRED.get(name, frozenset())
+def _class(name: str, elements: Mapping[str, Any], required: frozenset[str] = frozenset(), **others: Any) -> Any:
     fields: dict[str, Any] = {
         (part.name if isinstance(part, _As) else own): (
             _typed(part, f"{name}.{own}") if own in required else _typed(part, f"{name}.{own}") | None,
@@ -246,4 +246,4 @@ _READS: Mapping[str, Mapping[str, Read]] = {
     "ProcedureRequest": _REASON,
 }
 
-SHAPE = Shape(FhirVersion.DSTU2, {kind: _spec(elements) for kind, elements in _READ.items()}, model_class, _READS)
+SHAPE = Shape(FhirVersion.DSTU2, {kind: _spec(elements) for kind, elements in TABLE.items()}, model_class, _READS)
