@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cards.model import Action, Order, System
+from cards.model import Action, Order, ServiceOrder, System
 from service.wire.fhir_version import FhirVersion
 
 _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -38,10 +38,17 @@ def updated(action: Action, session: Session) -> dict[str, Any] | None:
 
 def created(action: Action, session: Session) -> dict[str, Any] | None:
     """Write the new order of a create."""
-    patient = {"reference": f"Patient/{session.patient}"}
     if action.order:
-        return _MEDICATION[session.version](action.order, patient)
-    return _SERVICE[session.version]({"text": action.service.text}, patient) if action.service else None
+        return _medication(action.order, session)
+    return _service(action.service, session) if action.service else None
+
+
+def _medication(order: Order, session: Session) -> dict[str, Any]:
+    return _MEDICATION[session.version](order, {"reference": f"Patient/{session.patient}"})
+
+
+def _service(order: ServiceOrder, session: Session) -> dict[str, Any]:
+    return _SERVICE[session.version]({"text": order.text}, {"reference": f"Patient/{session.patient}"})
 
 
 _Reference = Mapping[str, str]
@@ -94,7 +101,9 @@ def _diagnostic_order(what: _Concept, patient: _Reference) -> dict[str, Any]:
     return {"resourceType": "DiagnosticOrder", "status": "draft", "subject": patient, "item": [{"code": what}]}
 
 
-def _service(kind: str, code: Callable[[_Concept], _Concept]) -> Callable[[_Concept, _Reference], dict[str, Any]]:
+def _service_request(
+    kind: str, code: Callable[[_Concept], _Concept]
+) -> Callable[[_Concept, _Reference], dict[str, Any]]:
     def write(what: _Concept, patient: _Reference) -> dict[str, Any]:
         return {"resourceType": kind, "status": "draft", "intent": "order", "code": code(what), "subject": patient}
 
@@ -110,7 +119,7 @@ _MEDICATION: Mapping[FhirVersion, Callable[[Order, _Reference], dict[str, Any]]]
 # Laboratory and screening orders are texts. A ServiceRequest is a ProcedureRequest in STU3.
 _SERVICE: Mapping[FhirVersion, Callable[[_Concept, _Reference], dict[str, Any]]] = {
     FhirVersion.DSTU2: _diagnostic_order,
-    FhirVersion.STU3: _service("ProcedureRequest", lambda what: what),
-    FhirVersion.R4: _service("ServiceRequest", lambda what: what),
-    FhirVersion.R5: _service("ServiceRequest", lambda what: {"concept": what}),
+    FhirVersion.STU3: _service_request("ProcedureRequest", lambda what: what),
+    FhirVersion.R4: _service_request("ServiceRequest", lambda what: what),
+    FhirVersion.R5: _service_request("ServiceRequest", lambda what: {"concept": what}),
 }
