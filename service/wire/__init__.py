@@ -2,6 +2,7 @@
 
 from service.wire.fhir_version import FhirVersion
 from service.wire.orders import Session
+from service.wire.profiles import Reshaped, Shaped, shaped
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -20,12 +21,15 @@ __all__ = [
     "HookRequest",
     "HookService",
     "Ids",
+    "Reshaped",
     "Session",
+    "Shaped",
     "drafts_as_sent",
     "has_update",
     "last_two",
     "peek_hook",
     "place_of",
     "read_request",
+    "shaped",
     "write_response",
 ]

@@ -4,7 +4,7 @@ Nothing is invented: an order has its ingredient, its patient, what it replaces,
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cards.model import Action, Order, ServiceOrder, System
@@ -43,6 +43,18 @@ def created(action: Action, session: Session) -> dict[str, Any] | None:
     return _service(action.service, session) if action.service else None
 
 
+def exchanged(action: Action, session: Session) -> dict[str, Any] | None:
+    """Write the new order in the place of a draft, under its type and id: a dose of the old drug never stays."""
+    if action.order is None or action.resource_id is None:
+        return None
+    kind, _, own = action.resource_id.rpartition("/")
+    version = FhirVersion.DSTU2 if kind == "MedicationOrder" else session.version
+    if kind != "MedicationOrder" and version is FhirVersion.DSTU2:
+        version = FhirVersion.R4
+    order = _medication(action.order, replace(session, version=version))
+    return {"resourceType": order["resourceType"], "id": own} | order
+
+
 def _medication(order: Order, session: Session) -> dict[str, Any]:
     return _MEDICATION[session.version](order, {"reference": f"Patient/{session.patient}"})
 
@@ -58,7 +70,7 @@ _Concept = Mapping[str, Any]
 def _drug(order: Order) -> _Concept:
     """Name a drug by ingredient: no dose, the prescriber completes the order."""
     coding = {"system": _SYSTEMS[order.code.system], "code": order.code.value, "display": order.display}
-    return {"coding": [coding], "text": order.display}
+    return {"coding": [coding], "text": order.text or order.display}
 
 
 def _medication_order(order: Order, patient: _Reference) -> dict[str, Any]:

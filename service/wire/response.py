@@ -12,6 +12,9 @@ from service.wire.orders import Session
 # A number of a draft goes back with the digits that the client wrote.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
+# Both are an update on the wire, which carries the whole resource (CDS Hooks 2.0.1, Action).
+_WRITERS = {"update": ("update", orders.updated), "exchange": ("update", orders.exchanged)}
+
 Ids = Callable[[Card, Suggestion | None], str]
 """Gives the uuid of a card, or of one of its suggestions."""
 
@@ -63,13 +66,13 @@ def _suggestion(card: Card, suggestion: Suggestion, ids: Ids, session: Session) 
 
 
 def _action(action: Action, session: Session) -> dict[str, Any]:
-    updates = action.type == "update"
+    kind, write = _WRITERS.get(action.type, (action.type, orders.created))
     return _present(
         {
-            "type": action.type,
+            "type": kind,
             "description": action.description,
-            "resourceId": None if updates else action.resource_id,
-            "resource": orders.updated(action, session) if updates else orders.created(action, session),
+            "resourceId": action.resource_id if action.type not in _WRITERS else None,
+            "resource": write(action, session),
         }
     )
 
