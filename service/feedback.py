@@ -9,7 +9,7 @@ from service import wire
 from service.auth import Authenticator
 from service.bounded import Bounded, TooSlow
 from service.errors import StoreUnavailable
-from service.hooks import Clock, caller, media_deviations, named_service, read_body
+from service.hooks import Clock, caller, named_service, read_body, request_deviations
 from service.pseudonyms import Pseudonyms
 from service.recorder import Recorder
 from service.settings import Client, Settings
@@ -43,7 +43,7 @@ def feedback_blueprint(
         service, now = named_service(service_id), clock()
         client = caller(trust, service, now, feedback=True)
         body = read_body(limit)
-        deviations = media_deviations()
+        deviations = request_deviations()
         given = wire.read_feedback(body, now)
         counts.add((*deviations, *given.deviations))
         keep = partial(_entries, client, given.entries, pseudonyms, comments=settings.user_comments == "keep")
