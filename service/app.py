@@ -31,6 +31,7 @@ from service.errors import (
 from service.evidence import evidence_blueprint
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.telemetry import Counts
 
@@ -66,8 +67,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts))
+    recorder = _recorder(settings, engine)
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, recorder))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts, recorder))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
@@ -117,6 +119,11 @@ def _engine(settings: Settings, *, ready: bool) -> Engine | None:
     check_rules(settings, engine.catalogue.rules)
     check_options(settings, engine.catalogue.options.ingredients())
     return engine
+
+
+def _recorder(settings: Settings, engine: Engine | None) -> Recorder | None:
+    made_with = taking(settings, engine.catalogue) if engine is not None else None
+    return None if made_with is None else Recorder(made_with)
 
 
 def _add_preflights(app: Flask, settings: Settings) -> None:

@@ -12,6 +12,8 @@ SERVER = "https://fhir.invalid/r4"
 ELSEWHERE = "https://elsewhere.invalid"
 _URNS = ("urn:uuid:", "urn:oid:")
 _NUMBER = re.compile(r"\d{1,4}")
+# Of all numbers these alone are of nobody.
+_COUNTED = ("_count", "_offset", "_page", "_getpagesoffset", "page", "offset", "count")
 _LISTED = ("_sort", "_include", "_revinclude", "_elements", "_summary", "_format")
 
 
@@ -80,7 +82,7 @@ class Addresses:
         return bare + (colon + modifier if modifier in self.policy.types or modifier in self.policy.codes else "")
 
     def _value(self, name: str, value: str) -> str:
-        if _NUMBER.fullmatch(value):
+        if name in _COUNTED and _NUMBER.fullmatch(value):
             return value
         parts = value.split(",")
         return ",".join(quote(self._one_value(name.partition(":")[0], part), safe="/:") for part in parts)

@@ -20,7 +20,7 @@ from service.cases import shift_text
 from service.discovery import PREFETCH
 from service.errors import InvalidRequest
 from service.fhir import systems
-from service.fhir.dates import last_day
+from service.fhir.dates import PLAUSIBLE, last_day
 from service.fhir.modifiers import is_modified
 from service.recording.addresses import SERVER, Addresses
 from service.recording.key import Pseudonyms
@@ -31,6 +31,8 @@ from service.wire import last_two
 
 WITHHELD = "withheld"
 NOT_A_DATE = "Invalid date"
+# What a date picker sends that is still being typed into.
+HALF_TYPED = "0002-01-01"
 NOT_JSON = b"(not JSON)"
 LOCAL_SYSTEM = "https://local.invalid/"
 PUBLIC_PAGE = "https://service.invalid"
@@ -44,7 +46,7 @@ _TIME = re.compile(r"[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?\d*(Z|[+-]\d\d:?\d\d)?")
 _PAGE = re.compile(r"/evidence/([a-z0-9-]+)$")
 _STATUS = re.compile(r"\d{3}(?!\d)")
 _DIGITS = re.compile(rf"[+-]?(?=[\d.]*\d)\d{{0,{LONGEST_NUMBER + 2}}}(\.\d{{1,{LONGEST_NUMBER + 2}}})?")
-_PROBLEM = re.compile(r"[a-z]+(-[a-z]+)*")
+_STATUSES = range(100, 600)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _GONE = object()
@@ -55,9 +57,12 @@ class Unreadable(Exception):
 
 
 def deidentified(
-    exchange: Exchange, pseudonyms: Callable[[str], Pseudonyms], vocabulary: Vocabulary, policy: Policy
-) -> Exchange:
-    """Return an exchange without the person. `pseudonyms` gives those of a patient by id. Raises Unreadable."""
+    exchange: Exchange, pseudonyms: Callable[[str], Pseudonyms | None], vocabulary: Vocabulary, policy: Policy
+) -> Exchange | None:
+    """Return an exchange without the person, or None where `pseudonyms` has none for the id of the patient.
+
+    Raises Unreadable.
+    """
     try:
         request = strict_json.loads(exchange.request, "The request")
     except InvalidRequest:
@@ -65,6 +70,8 @@ def deidentified(
     if not isinstance(request, dict):
         raise Unreadable
     chosen = pseudonyms(patient_of(request))
+    if chosen is None:
+        return None
     call = Deidentifier(chosen, vocabulary, policy, exchange.on, server_of(request))
     asked = call.json(exchange.request, policy.request)
     reads = tuple(call.fhir_call(read) for read in exchange.fhir_calls)
@@ -109,7 +116,7 @@ class Deidentifier:
         self._shown: dict[str, str] = {}
         self._in_cards: dict[str, str] = {}
         self._counted = 0
-        self._ours = False
+        self.is_ours = False
         self._seen: set[date] = set()
         self._kinds: Mapping[str, Callable[[Any], Any]] = {
             "address": self._address,
@@ -144,7 +151,7 @@ class Deidentifier:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return NOT_JSON
         # A text that our answer brings is ours, unless it came with the call.
-        self._ours = spec is self._policy.response
+        self.is_ours = spec is self._policy.response
         return _ENCODER.encode(self.value(value, spec))
 
     def value(self, value: Any, spec: Spec) -> Any:
@@ -154,10 +161,11 @@ class Deidentifier:
 
     def fhir_call(self, call: FhirCall) -> FhirCall:
         """Rewrite a recorded read: its address, and its body."""
-        problem = call.problem if call.problem is None or _PROBLEM.fullmatch(call.problem) else WITHHELD
+        problem = None if call.problem is None else masked(call.problem, self._vocabulary.card, self._moved_text)
         body = self.json(call.body, "delivered") if call.body else b""
         method = call.method if call.method in ("GET", "POST") else WITHHELD
-        return FhirCall(method, self._addresses.link(call.url), call.status, body, problem)
+        status = call.status if call.status in _STATUSES else None
+        return FhirCall(method, self._addresses.link(call.url), status, body, problem)
 
     def _apply(self, spec: Spec, value: Any) -> Any:
         if value is None:
@@ -213,13 +221,13 @@ class Deidentifier:
         return value if known else WITHHELD
 
     def _type(self, value: Any) -> Any:
-        return value if value in self._policy.types else WITHHELD
+        return value if isinstance(value, str) and value in self._policy.types else WITHHELD
 
     def _words(self, value: Any) -> Any:
         if not isinstance(value, str):
             return self._number(value)
         if value not in self._shown:
-            if self._ours:
+            if self.is_ours:
                 return self._card_words(value)
             self._shown[value] = masked(value, self._vocabulary.record, self._moved_text)
         return self._shown[value]
@@ -245,7 +253,8 @@ class Deidentifier:
         for text, kept in self._shown.items():
             for most in _SHOWN:
                 before, after = escape(text, most), escape(kept, most)
-                if before and masked(before, self._vocabulary.card, self._moved_in_card) != after:
+                as_ours = masked(before, self._vocabulary.card, self._moved_in_card)
+                if before and (text != kept or as_ours != after):
                     found[before] = after
         return found
 
@@ -372,6 +381,8 @@ class Deidentifier:
 
     def _moved(self, text: str) -> str | None:
         """Move a day, a month by its middle, or a year by its middle; None where it is none of the calendar."""
+        if not PLAUSIBLE.start <= int(text[:4]) < PLAUSIBLE.stop:
+            return HALF_TYPED[: len(text)]
         try:
             if len(text) == len("2026-03-16"):
                 day = date.fromisoformat(text)

@@ -34,6 +34,7 @@ class Policy:
     shape_of_code: Mapping[System, re.Pattern[str]]
     words: frozenset[str]
     own_words: frozenset[str]
+    elements: frozenset[str]
 
 
 @cache
@@ -42,14 +43,15 @@ def load_policy() -> Policy:
     said = yaml.load(files(__package__).joinpath(FILE).read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506 - all text
     shapes = _Shapes(said["shapes"])
     resources = {kind: shapes.members(spec) for kind, spec in said["resources"].items()}
+    bodies = [shapes.members(said[name]) for name in ("request", "response", "feedback")]
     return Policy(
         version=said["version"],
         concept=shapes.members(said["shapes"]["concept"]),
         entry=shapes.members(said["shapes"]["entry"]),
         resources=resources,
-        request=shapes.members(said["request"]),
-        response=shapes.members(said["response"]),
-        feedback=shapes.members(said["feedback"]),
+        request=bodies[0],
+        response=bodies[1],
+        feedback=bodies[2],
         codes=_words(said["codes"]),
         types=_words(said["types"]) | resources.keys(),
         parameters=_words(said["parameters"]),
@@ -57,6 +59,7 @@ def load_policy() -> Policy:
         shape_of_code={System(name): re.compile(shape) for name, shape in said["shape-of-code"].items()},
         words=_words(said["words"]),
         own_words=_words(said["own-words"]) | frozenset(name.casefold() for name in _names(resources)),
+        elements=frozenset(name for part in (resources, *bodies, shapes.named) for name in _names(part)),
     )
 
 

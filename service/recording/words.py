@@ -29,6 +29,7 @@ _TOKEN = re.compile(
     r"|(?P<spelt>(?<![^\W_])[^\W\d_](?:(?:\\?\.|[ _-])[^\W\d_]){2,}(?![^\W_]))"
     r"|(?P<word>[^\W_]+)"
 )
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,30}\\?:\\?/\\?/\S*|[^\s@]{0,64}@\S*", re.IGNORECASE)
 _PLAIN = re.compile(r"[\n\t -~]*")
 _RUNS = re.compile(r"\d+|\D+")
 _NOT_PRINTED = frozenset(
@@ -98,6 +99,8 @@ def _parts(value: object, left_out: frozenset[str]) -> Iterator[object]:
 def masked(text: str, known: frozenset[str], moved: Callable[[str], str]) -> str:
     """Return a text in which only known words stand; `moved` moves a day or month that is written ISO 8601."""
     plain = text if _PLAIN.fullmatch(text) else "".join(char for char in text if _is_seen(char))
+    if "@" in plain or "/" in plain:
+        plain = _ADDRESS.sub(MARKER, plain)
 
     def kept(match: re.Match[str]) -> str:
         found = match[0]
