@@ -37,6 +37,7 @@ from service.telemetry import Counts
 
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
+RECORDER = "upa_cds_recorder"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
 PREFLIGHTS = {
@@ -58,7 +59,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
     With `ready` it raises KnowledgeError instead. Raises SettingsError if the settings name a rule that the
-    knowledge does not have.
+    knowledge does not have, or recordings that cannot be made.
     """
     app = Flask("service", static_folder=None)
     # An answer is never a redirect: browsers refuse one for a preflight.
@@ -66,8 +67,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     app.url_map.merge_slashes = False
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
-    app.extensions |= {EXTENSION: engine, TRUST: trust}
     recorder = _recorder(settings, engine)
+    app.extensions |= {EXTENSION: engine, TRUST: trust, RECORDER: recorder}
     app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, recorder))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, recorder))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))

@@ -40,6 +40,7 @@ class Background(Generic[Item]):
         self._items: deque[tuple[Item, int]] = deque()
         self._weight = 0
         self._busy = False
+        self._expected = 0
         self._ending = False
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
@@ -47,15 +48,22 @@ class Background(Generic[Item]):
         fresh = weakref.WeakMethod(self._forked)
         os.register_at_fork(after_in_child=lambda: (begin := fresh()) and begin())
 
-    def give(self, item: Item, weight: int = 1) -> bool:
+    def expect(self) -> None:
+        """Announce an item, so that an exit before it is given waits for it, within the time for the flush."""
+        with self._changed:
+            self._expected += 1
+            self._start()
+
+    def give(self, item: Item, weight: int = 1, *, expected: bool = False) -> bool:
         """Queue an item and say whether it found room. Never waits for the work, never raises for it."""
         with self._changed:
+            self._expected -= expected
             fits = self._weight + weight <= self._capacity and not self._ending
             if fits:
                 self._items.append((item, weight))
                 self._weight += weight
                 self._start()
-                self._changed.notify_all()
+            self._changed.notify_all()
         if not fits:
             self._lost(FULL, 1)
         return fits
@@ -64,9 +72,9 @@ class Background(Generic[Item]):
         """Wait until everything that was given is done, for so long at most; say whether it is."""
         end = monotonic() + seconds
         with self._changed:
-            while (self._items or self._busy) and (left := end - monotonic()) > 0:
+            while self._under_way() and (left := end - monotonic()) > 0:
                 self._changed.wait(left)
-            return not (self._items or self._busy)
+            return not self._under_way()
 
     def close(self) -> None:
         """Finish what is queued within the time for it, count what is left, and take no more."""
@@ -75,7 +83,7 @@ class Background(Generic[Item]):
         done = self.flush(self._flush_seconds)
         with self._changed:
             self._ending = True
-            left = len(self._items) + self._busy
+            left = self._under_way()
             self._items.clear()
             self._changed.notify_all()
         if left:
@@ -83,9 +91,12 @@ class Background(Generic[Item]):
         if done:
             self._closed()
 
+    def _under_way(self) -> int:
+        return len(self._items) + self._busy + self._expected
+
     def _forked(self) -> None:
         self._items = deque()
-        self._weight, self._busy, self._ending, self._thread = 0, False, False, None
+        self._weight, self._busy, self._expected, self._ending, self._thread = 0, False, 0, False, None
         self._changed = threading.Condition()
 
     def _start(self) -> None:

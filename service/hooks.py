@@ -112,6 +112,7 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
             profile=call.client.profile,
             jurisdiction=settings.jurisdiction,
         )
+        recorder.expect()
         response.call_on_close(partial(recorder.take, exchange))
     return response
 

@@ -104,10 +104,14 @@ class Recorder:
     def __post_init__(self) -> None:
         self._queue = Background(self._keep, capacity=QUEUED_BYTES, lost=self._lose, closed=self.close)
 
+    def expect(self) -> None:
+        """Announce a call that is being answered: a worker that ends waits for it."""
+        self._queue.expect()
+
     def take(self, exchange: Exchange) -> None:
-        """Queue a call, as it was answered. Never waits, never raises."""
+        """Queue a call that was announced, as it was answered. Never waits, never raises."""
         bodies = (exchange.request, exchange.response, *(read.body for read in exchange.fhir_calls))
-        self._queue.give(exchange, sum(map(len, bodies)) + 1)
+        self._queue.give(exchange, sum(map(len, bodies)) + 1, expected=True)
 
     def flush(self, seconds: float) -> bool:
         """Wait for what is queued; say whether all of it is done."""

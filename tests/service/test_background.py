@@ -95,6 +95,26 @@ def test_what_is_not_done_in_time_is_counted_when_the_process_ends() -> None:
     assert lost == [(UNFINISHED, 3)]
 
 
+def test_closing_waits_for_an_item_that_was_announced() -> None:
+    done: list[object] = []
+    queue = Background[int](done.append, capacity=10, lost=lambda *told: pytest.fail(str(told)))
+    queue.expect()
+    closing = threading.Thread(target=queue.close)
+    closing.start()
+    assert queue.give(1, expected=True)
+    closing.join(20)
+    assert done == [1]
+    assert not closing.is_alive()
+
+
+def test_an_announced_item_that_never_comes_is_counted() -> None:
+    lost: list[tuple[str, int]] = []
+    queue = Background[int](print, capacity=10, lost=lambda *told: lost.append(told), flush_seconds=0)
+    queue.expect()
+    queue.close()
+    assert lost == [(UNFINISHED, 1)]
+
+
 def _in_worker(give: Callable[[str], bool]) -> None:
     for _ in range(50):
         give(str(os.getpid()))
