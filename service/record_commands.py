@@ -1,4 +1,4 @@
-"""The commands about recordings: `upa-cds record import|info|lint`.
+"""The commands about recordings: `upa-cds record import|info|lint|policy`.
 
 Imports are inside the commands, so that each starts with what it needs and no more.
 """
@@ -103,6 +103,15 @@ def lint(files: tuple[Path, ...], *, canaries: tuple[str, ...], listed: Path | N
     click.echo(f"{len(chosen)} files: {count or 'no'} findings", err=True)
     if count:
         sys.exit(NOT_CLEAN)
+
+
+@record.command(name="policy")
+def show_policy() -> None:
+    """Show which elements of which type a recording may hold."""
+    from service.recording.policy import load_policy
+    from service.recording.policy_table import policy_table
+
+    click.echo(policy_table(load_policy()))
 
 
 def _words(config: str | None) -> "tuple[Vocabulary, Policy]":
