@@ -13,39 +13,28 @@ from typing import Any
 
 import msgspec
 
-from cards.model import System
 from cards.text import escape
 from service import strict_json
-from service.cases import shift_text
 from service.discovery import PREFETCH
 from service.errors import InvalidRequest
-from service.fhir import systems
-from service.fhir.dates import PLAUSIBLE, last_day
 from service.fhir.modifiers import is_modified
 from service.recording.addresses import SERVER, Addresses
+from service.recording.codes import Codes
+from service.recording.days import Days
 from service.recording.key import Pseudonyms
 from service.recording.lines import Exchange, FhirCall
 from service.recording.policy import Policy, Spec
-from service.recording.words import LONGEST_NUMBER, MARKER, Vocabulary, masked
+from service.recording.scalars import WITHHELD, as_text, boolean, http_status, number
+from service.recording.words import Vocabulary, masked
 from service.wire import last_two
 
-WITHHELD = "withheld"
-NOT_A_DATE = "Invalid date"
-# What a date picker sends that is still being typed into.
-HALF_TYPED = "0002-01-01"
 NOT_JSON = b"(not JSON)"
-LOCAL_SYSTEM = "https://local.invalid/"
 PUBLIC_PAGE = "https://service.invalid"
 MODIFIER = "https://modifier.invalid/"
-OLDEST = 90
 # A card shows at most so much of a text, so that is how a text of the record is found in it again.
 _SHOWN = (60, 120)
 
-_DATE = re.compile(r"(\d{4}-\d\d-\d\d|\d{4}-\d\d|\d{4})(.*)", re.DOTALL)
-_TIME = re.compile(r"[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?\d*(Z|[+-]\d\d:?\d\d)?")
 _PAGE = re.compile(r"/evidence/([a-z0-9-]+)$")
-_STATUS = re.compile(r"\d{3}(?!\d)")
-_DIGITS = re.compile(rf"[+-]?(?=[\d.]*\d)\d{{0,{LONGEST_NUMBER + 2}}}(\.\d{{1,{LONGEST_NUMBER + 2}}})?")
 _STATUSES = range(100, 600)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -110,34 +99,34 @@ class Deidentifier:
         self, pseudonyms: Pseudonyms, vocabulary: Vocabulary, policy: Policy, on: date, server: str | None
     ) -> None:
         self._hashed = pseudonyms.hashed
-        self._days = pseudonyms.days
-        self._vocabulary, self._policy, self._on = vocabulary, policy, on
+        self._dates = Days(pseudonyms.days, on)
+        self._vocabulary, self._policy = vocabulary, policy
+        self._codes = Codes(policy, vocabulary, pseudonyms.hashed)
         self._addresses = Addresses(policy, pseudonyms.hashed, server)
         self._shown: dict[str, str] = {}
         self._in_cards: dict[str, str] = {}
         self._counted = 0
         self.is_ours = False
-        self._seen: set[date] = set()
         self._kinds: Mapping[str, Callable[[Any], Any]] = {
             "address": self._address,
-            "birth-date": self._birth_date,
-            "boolean": self._boolean,
+            "birth-date": self._dates.birth,
+            "boolean": boolean,
             "card-coding": lambda value: self._coding(value, self._card_words),
             "card-words": self._card_words,
             "code": self._code,
-            "coding": self._coding,
-            "date": self._date,
+            "coding": lambda value: self._coding(value, self._words),
+            "date": self._dates.moved,
             "delivered": self._delivered,
             "id": self._id,
             "modifier": self._modifier,
-            "number": self._number,
+            "number": number,
             "prefetch": self._prefetch,
             "present": lambda value: _GONE if value in (None, False) else {},
             "public-address": self._public_address,
             "reference": self._reference,
             "resource": self._resource,
             "server": lambda value: SERVER if isinstance(value, str) and value.strip() else None,
-            "status": self._status,
+            "status": http_status,
             "system": self._system,
             "token": self._token,
             "type": self._type,
@@ -161,7 +150,7 @@ class Deidentifier:
 
     def fhir_call(self, call: FhirCall) -> FhirCall:
         """Rewrite a recorded read: its address, and its body."""
-        problem = None if call.problem is None else masked(call.problem, self._vocabulary.card, self._moved_text)
+        problem = None if call.problem is None else masked(call.problem, self._vocabulary.card, self._dates.in_text)
         body = self.json(call.body, "delivered") if call.body else b""
         method = call.method if call.method in ("GET", "POST") else WITHHELD
         status = call.status if call.status in _STATUSES else None
@@ -188,7 +177,7 @@ class Deidentifier:
     def _bare(self, spec: Mapping[str, Spec], value: Any) -> Any:
         """Rewrite a text or number in place of an object: the text of a concept, or a reference."""
         if not isinstance(value, str):
-            return self._number(value)
+            return number(value)
         if "reference" in spec and "text" not in spec:
             return self._reference(value)
         return value if value.strip().lower() in self._policy.codes else self._words(value)
@@ -196,11 +185,11 @@ class Deidentifier:
     # Each kind of the policy.
 
     def _id(self, value: Any) -> Any:
-        text = _as_text(value)
+        text = as_text(value)
         return _GONE if text is None else self._hashed(text) if text else text
 
     def _reference(self, value: Any) -> Any:
-        text = _as_text(value)
+        text = as_text(value)
         return {} if text is None else self._addresses.reference(text)
 
     def _address(self, value: Any) -> Any:
@@ -225,17 +214,17 @@ class Deidentifier:
 
     def _words(self, value: Any) -> Any:
         if not isinstance(value, str):
-            return self._number(value)
+            return number(value)
         if value not in self._shown:
             if self.is_ours:
                 return self._card_words(value)
-            self._shown[value] = masked(value, self._vocabulary.record, self._moved_text)
+            self._shown[value] = masked(value, self._vocabulary.record, self._dates.in_text)
         return self._shown[value]
 
     def _card_words(self, value: Any) -> Any:
         """Rewrite a text of ours: what it shows of the record as there, every other word only if we use it."""
         if not isinstance(value, str):
-            return self._number(value)
+            return number(value)
         if self._counted != len(self._shown):
             self._counted, self._in_cards = len(self._shown), self._as_shown()
         shown = self._in_cards
@@ -243,7 +232,7 @@ class Deidentifier:
         parts = re.split(f"({pattern})", value) if shown else [value]
         # Every second part is a text of the record.
         return "".join(
-            shown[part] if index % 2 else masked(part, self._vocabulary.card, self._moved_in_card)
+            shown[part] if index % 2 else masked(part, self._vocabulary.card, self._dates.in_card)
             for index, part in enumerate(parts)
         )
 
@@ -253,47 +242,10 @@ class Deidentifier:
         for text, kept in self._shown.items():
             for most in _SHOWN:
                 before, after = escape(text, most), escape(kept, most)
-                as_ours = masked(before, self._vocabulary.card, self._moved_in_card)
+                as_ours = masked(before, self._vocabulary.card, self._dates.in_card)
                 if before and (text != kept or as_ours != after):
                     found[before] = after
         return found
-
-    def _date(self, value: Any) -> Any:
-        if not isinstance(value, str):
-            return self._number(value)
-        match = _DATE.fullmatch(value.strip())
-        if match is None:
-            return NOT_A_DATE
-        moved = self._moved(match[1])
-        if moved is None:
-            return NOT_A_DATE
-        return moved + ("" if not match[2] else _time(match[2]))
-
-    def _birth_date(self, value: Any) -> Any:
-        born = last_day(value)
-        if born is None:
-            return NOT_A_DATE
-        if born > self._on:
-            return (born + self._days).isoformat()
-        age = self._on.year - born.year - ((self._on.month, self._on.day) < (born.month, born.day))
-        return date((self._on + self._days).year - min(age, OLDEST), 1, 1).isoformat()
-
-    def _number(self, value: Any) -> Any:
-        if isinstance(value, bool):
-            return value
-        if isinstance(value, int | float | Decimal):
-            return value if _DIGITS.fullmatch(str(value)) else 0
-        if isinstance(value, str):
-            return value if _DIGITS.fullmatch(value.strip()) else MARKER
-        return {}
-
-    def _boolean(self, value: Any) -> Any:
-        known = isinstance(value, bool) or (isinstance(value, str) and value.strip().lower() in ("true", "false"))
-        return value if known else WITHHELD
-
-    def _status(self, value: Any) -> Any:
-        found = _STATUS.match(_as_text(value) or "")
-        return found[0] if found else WITHHELD
 
     def _modifier(self, value: Any) -> Any:
         if not value:
@@ -313,18 +265,9 @@ class Deidentifier:
         return {name: item for name, item in kept.items() if item is not None}
 
     def _system(self, value: Any) -> Any:
-        if not isinstance(value, str) or not value.strip():
-            return _GONE
-        if value in self._policy.systems or value in self._vocabulary.addresses:
-            return value
-        known = systems.system_of(value)
-        if known is None:
-            bare = value.removeprefix(LOCAL_SYSTEM)
-            return LOCAL_SYSTEM + self._hashed(bare)
-        return "http://snomed.info/sct" if known is System.SNOMED and "sct/" in value else value
+        return self._codes.system(value) if isinstance(value, str) and value.strip() else _GONE
 
-    def _coding(self, value: Any, words: Callable[[Any], Any] | None = None) -> Any:
-        words = words or self._words
+    def _coding(self, value: Any, words: Callable[[Any], Any]) -> Any:
         if not isinstance(value, dict):
             return words(value)
         kept: dict[str, Any] = {}
@@ -332,32 +275,19 @@ class Deidentifier:
             if name == "system":
                 kept[name] = self._system(part)
             elif name == "code":
-                kept[name] = self._coded(value.get("system"), part)
+                code = self._codes.code(value.get("system"), part)
+                kept[name] = _GONE if code is None else code
             elif name == "display":
                 kept[name] = None if part is None else words(part)
         return {name: part for name, part in kept.items() if part is not _GONE}
-
-    def _coded(self, address: Any, code: Any) -> Any:
-        text = _as_text(code)
-        if text is None:
-            return _GONE
-        if text.strip().lower() in self._policy.codes or text in self._vocabulary.addresses:
-            return code
-        known = systems.system_of(address) if isinstance(address, str) else None
-        shape = self._policy.shape_of_code.get(known) if known else None
-        if shape and shape.fullmatch(text.strip().upper()):
-            return code
-        if isinstance(address, str) and address in self._policy.systems | self._vocabulary.addresses:
-            return code if masked(text, self._vocabulary.card, str) == text else self._hashed(text)
-        return self._hashed(text)
 
     def _prefetch(self, value: Any) -> Any:
         if not isinstance(value, dict):
             return self._delivered(value)
         kept: dict[str, Any] = {}
-        for number, (name, part) in enumerate(value.items()):
+        for place, (name, part) in enumerate(value.items()):
             # Only the names of our own keys matter to the answer; another one may say anything.
-            kept[name if name in PREFETCH else f"other{number}"] = self._apply("delivered", part)
+            kept[name if name in PREFETCH else f"other{place}"] = self._apply("delivered", part)
         return {name: part for name, part in kept.items() if part is not _GONE}
 
     def _delivered(self, value: Any) -> Any:
@@ -376,48 +306,3 @@ class Deidentifier:
             # It stood in an element that is not kept, and it turns the meaning of the whole.
             kept["modifierExtension"] = [{"url": MODIFIER}]
         return kept
-
-    # Dates.
-
-    def _moved(self, text: str) -> str | None:
-        """Move a day, a month by its middle, or a year by its middle; None where it is none of the calendar."""
-        if not PLAUSIBLE.start <= int(text[:4]) < PLAUSIBLE.stop:
-            return HALF_TYPED[: len(text)]
-        try:
-            if len(text) == len("2026-03-16"):
-                day = date.fromisoformat(text)
-                self._seen.add(day)
-                return (day + self._days).isoformat()
-            middle = date.fromisoformat(f"{text}-15" if "-" in text else f"{text}-07-02")
-            return (middle + self._days).isoformat()[: len(text)]
-        except (ValueError, OverflowError):
-            return None
-
-    def _moved_text(self, text: str) -> str:
-        return self._moved(text) or MARKER
-
-    def _moved_in_card(self, text: str) -> str:
-        """Move a day or month of a card; a month as the first day of the record that lies in it."""
-        if len(text) == len("2026-03-16"):
-            return shift_text(text, self._days)
-        days = sorted(day for day in self._seen if day.isoformat().startswith(text))
-        return (days[0] + self._days).isoformat()[:7] if days else self._moved_text(text)
-
-
-def _time(text: str) -> str:
-    """Keep a time of day to the millisecond and its zone; anything else after a date only leaves that it was there."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return " " + MARKER
-    clock, _, rest = text.partition(".")
-    if not rest:
-        return text
-    digits = re.match(r"\d*", rest)
-    length = digits.end() if digits else 0
-    return f"{clock}.{rest[:length][:3]}{rest[length:]}"
-
-
-def _as_text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return None
-    return str(value) if isinstance(value, int) else value if isinstance(value, str) else None

@@ -19,10 +19,11 @@ import msgspec
 
 from service.discovery import PREFETCH, SERVICES
 from service.fhir import systems
-from service.recording.deidentify import WITHHELD, Deidentifier, server_of
+from service.recording.deidentify import Deidentifier, server_of
 from service.recording.format import Exchange, Header, read_recording
 from service.recording.key import is_hash
 from service.recording.policy import Policy, Spec
+from service.recording.scalars import WITHHELD
 from service.recording.words import Vocabulary
 
 _LONG_NUMBER = re.compile(r"\d{7}")
