@@ -70,6 +70,7 @@ class Source:
                 case.status,
                 json.dumps(case.expected, ensure_ascii=False).encode(),
                 jurisdiction=str(case.settings.get("jurisdiction", self.jurisdiction)),
+                profile=str(case.settings.get("profile", self.profile)),
             )
 
     def _of_file(self, file: Path) -> Iterator[Exchange]:
@@ -123,6 +124,7 @@ class Source:
         *,
         latency: float | None = None,
         jurisdiction: str | None = None,
+        profile: str | None = None,
     ) -> Exchange:
         return Exchange(
             id=name,
@@ -138,7 +140,7 @@ class Source:
             knowledge_version=None,
             knowledge_sha256=None,
             client=None,
-            profile=self.profile,
+            profile=profile or self.profile,
             jurisdiction=jurisdiction or self.jurisdiction,
         )
 

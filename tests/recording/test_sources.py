@@ -112,7 +112,7 @@ def test_recorded_cases_give_request_day_status_and_expected_answer(tmp_path: Pa
     case = tmp_path / "order-sign__x"
     case.mkdir()
     (case / "case.yaml").write_text(
-        "title: x\non: 2026-03-16\nrules: []\nstatus: 412\nsettings:\n  jurisdiction: eu\n", encoding="utf-8"
+        "title: x\non: 2026-03-16\nrules: []\nstatus: 412\nsettings:\n  jurisdiction: eu\n  profile: epic\n", encoding="utf-8"
     )
     (case / "request.json").write_text(json.dumps(REQUEST), encoding="utf-8")
     (case / "expected.json").write_text('{"resourceType":"OperationOutcome"}', encoding="utf-8")
@@ -123,7 +123,8 @@ def test_recorded_cases_give_request_day_status_and_expected_answer(tmp_path: Pa
         (other / name).write_bytes((case / name).read_bytes())
     source = _source(tmp_path)
     (made,) = _read(source)
-    assert (made.id, made.on, made.status, made.jurisdiction) == ("order-sign__x", date(2026, 3, 16), 412, "eu")
+    assert (made.id, made.on, made.status) == ("order-sign__x", date(2026, 3, 16), 412)
+    assert (made.jurisdiction, made.profile) == ("eu", "epic")
     assert source.skipped == {"a case that cannot be read": 1, "a hook that no service answers": 1}
 
 
