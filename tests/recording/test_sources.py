@@ -112,7 +112,8 @@ def test_recorded_cases_give_request_day_status_and_expected_answer(tmp_path: Pa
     case = tmp_path / "order-sign__x"
     case.mkdir()
     (case / "case.yaml").write_text(
-        "title: x\non: 2026-03-16\nrules: []\nstatus: 412\nsettings:\n  jurisdiction: eu\n  profile: epic\n", encoding="utf-8"
+        "title: x\non: 2026-03-16\nrules: []\nstatus: 412\nsettings:\n  jurisdiction: eu\n  profile: epic\n",
+        encoding="utf-8",
     )
     (case / "request.json").write_text(json.dumps(REQUEST), encoding="utf-8")
     (case / "expected.json").write_text('{"resourceType":"OperationOutcome"}', encoding="utf-8")
