@@ -77,7 +77,7 @@ def _list(heading: str, lines: Iterator[str]) -> Iterator[RenderableType]:
 @contextmanager
 def _serving(folder: Path, today: date) -> Iterator[str]:
     """Serve from a thread: it needs no fork and no signal, and ends with the block on every system."""
-    from service.app import RECORDER, create_app, local_server
+    from service.app import LEDGER, create_app, local_server
     from service.store import Place
     from service.store.migrate import upgrade
 
@@ -93,7 +93,7 @@ def _serving(folder: Path, today: date) -> Iterator[str]:
         server.shutdown()
         thread.join(SECONDS)
         server.server_close()
-        app.extensions[RECORDER].close()
+        app.extensions[LEDGER].close()
 
 
 def _post(url: str, body: bytes) -> str:

@@ -10,8 +10,8 @@ from service.auth import Authenticator
 from service.bounded import Bounded, TooSlow
 from service.errors import StoreUnavailable
 from service.hooks import Clock, caller, named_service, read_body, request_deviations
+from service.ledger import Ledger
 from service.pseudonyms import Pseudonyms
-from service.recorder import Recorder
 from service.settings import Client, Settings
 from service.store import FeedbackEntry, FeedbackStore, State
 from service.telemetry import Counts
@@ -30,7 +30,7 @@ def feedback_blueprint(
     counts: Counts,
     store: Callable[[], FeedbackStore],
     pseudonyms: Pseudonyms,
-    recorder: Recorder,
+    ledger: Ledger,
 ) -> Blueprint:
     """Make the feedback page of every service. It answers 200 when the feedback is written, and 503 until then."""
     pages = Blueprint("feedback", __name__)
@@ -51,7 +51,7 @@ def feedback_blueprint(
             taken = bounded(lambda: store().add_feedback(client.id, keep(), now))
         except (TooSlow, OSError) as error:
             raise StoreUnavailable(State.UNUSABLE) from error
-        recorder.start()
+        ledger.start()
         counts.add([ELSEWHERE] * taken.elsewhere)
         g.said = {
             **g.get("said", {}),

@@ -12,7 +12,8 @@ from service.auth import Authenticator
 from service.bounded import Bounded
 from service.documented import Memory
 from service.errors import ReplayStoreUnavailable, StoreUnavailable
-from service.recorder import Recorder
+from service.ledger import Ledger
+from service.recording.recorder import Recorder
 from service.settings import Settings
 from service.store import FeedbackStore, State
 from service.telemetry import Counts
@@ -27,8 +28,9 @@ def health_blueprint(
     trust: Authenticator,
     counts: Counts,
     store: Callable[[], FeedbackStore],
-    recorder: Recorder,
+    ledger: Ledger,
     memory: Memory,
+    recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
     pages = Blueprint("health", __name__)
@@ -43,8 +45,9 @@ def health_blueprint(
         if engine is None:
             return _json({"status": NOT_READY, "version": __version__, "knowledge": "could not be loaded"}, 503)
         trusted = _trusted(trust)
-        kept = {"feedback": _kept(bounded, store, recorder), "exceptions": _remembered(memory)}
-        served = _served(settings, engine) | trusted | kept | {"deviations": counts.seen()}
+        recording = {} if recorder is None else {"recording": recorder.counts.seen()}
+        kept = {"feedback": _kept(bounded, store, ledger), "exceptions": _remembered(memory)}
+        served = _served(settings, engine) | trusted | kept | {"deviations": counts.seen()} | recording
         return _json(served, 503 if trusted["status"] == NOT_READY else 200)
 
     return pages
@@ -61,7 +64,7 @@ def _trusted(trust: Authenticator) -> dict[str, Any]:
     return said | {"status": "ready"}
 
 
-def _kept(bounded: Bounded, store: Callable[[], FeedbackStore], recorder: Recorder) -> dict[str, Any]:
+def _kept(bounded: Bounded, store: Callable[[], FeedbackStore], ledger: Ledger) -> dict[str, Any]:
     """Say how the database stands, and what of this process did not get there. Cards go on without it."""
     state: str = State.USABLE
     try:
@@ -71,9 +74,9 @@ def _kept(bounded: Bounded, store: Callable[[], FeedbackStore], recorder: Record
     except Exception:
         # Too slow, or a failure that nobody foresaw: neither keeps the service from being ready.
         state = State.UNUSABLE
-    if state == State.USABLE and recorder.failing:
+    if state == State.USABLE and ledger.failing:
         state = State.UNUSABLE
-    return {"database": state, "waiting": recorder.waiting, **recorder.counts.seen()}
+    return {"database": state, "waiting": ledger.waiting, **ledger.counts.seen()}
 
 
 def _remembered(memory: Memory) -> dict[str, Any]:

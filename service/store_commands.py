@@ -72,7 +72,7 @@ def status(**flags: str | None) -> None:
 @_site
 def prune(**flags: str | None) -> None:
     """Delete cards older than feedback_retention_days, their feedback, and feedback whose card never came."""
-    from service.recorder import WAITING
+    from service.ledger import WAITING
     from service.settings import load_settings
     from service.store import Place, opened
 

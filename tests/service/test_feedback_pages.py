@@ -12,9 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, text
 
-from service.app import RECORDER, create_app
+from service.app import LEDGER, create_app
 from service.cases import read_case
-from service.recorder import Recorder
+from service.ledger import Ledger
 from service.settings import Settings
 from service.store.place import Opener, Place
 from service.store.sql import SqlStore
@@ -36,13 +36,13 @@ class Site:
         self.settings = settings
         self.app = create_app(settings, clock=lambda: NOW, ready=True)
         self.http: FlaskClient = self.app.test_client()
-        self.recorder: Recorder = self.app.extensions[RECORDER]
+        self.ledger: Ledger = self.app.extensions[LEDGER]
 
     def card(self, **headers: str) -> str:
         """Have a card issued and recorded, and return its uuid."""
         response = self.http.post(SELECT, data=CASE.body, content_type="application/json", headers=headers)
         assert response.status_code == 200
-        self.recorder.close()
+        self.ledger.close()
         return str(response.get_json()["cards"][0]["uuid"])
 
     def tell(self, *entries: Any, path: str = FEEDBACK, **headers: str) -> Any:
@@ -110,7 +110,7 @@ def test_one_wrong_entry_leaves_nothing_written(service: Site) -> None:
 def test_nothing_of_patient_user_or_comment_is_in_the_database(service: Site) -> None:
     card = service.card()
     service.tell(overridden(card, overrideReason={"userComment": CANARY}))
-    service.recorder.close()
+    service.ledger.close()
     context = CASE.request["context"]
     written = b"".join(file.read_bytes() for file in service.settings.data_dir.iterdir())
     assert card.encode() in written
@@ -276,7 +276,7 @@ def test_without_a_usable_database_feedback_is_503_cards_go_on_and_readiness_say
     readiness = service.http.get("/readyz")
     assert (readiness.status_code, readiness.get_json()["status"]) == (200, "ready")
     assert readiness.get_json()["feedback"]["database"] == said
-    service.recorder.close()
+    service.ledger.close()
     assert service.http.get("/readyz").get_json()["feedback"]["cards-not-recorded"] == len(CASE.expected["cards"])
 
 
@@ -306,7 +306,7 @@ def test_feedback_is_503_where_nothing_can_be_written(service: Site, pragma: str
 
 def _engine_of(service: Site) -> Any:
     """Return the engine that the pages use."""
-    opener = service.recorder.store
+    opener = service.ledger.store
     assert isinstance(opener, Opener)
     store = opener()
     assert isinstance(store, SqlStore)
@@ -329,9 +329,9 @@ def test_calls_are_answered_while_the_database_hangs_in_an_insert(service: Site)
     assert hangs.wait(20)
     # The insert of the first answer's cards does not end before these are answered.
     assert [ask() for _ in range(5)] == [200] * 5
-    assert service.recorder.waiting == 5
+    assert service.ledger.waiting == 5
     goes_on.set()
-    service.recorder.close()
+    service.ledger.close()
     with service.store() as store:
         assert store.counts()["cards"] == len(CASE.expected["cards"])
 

@@ -48,7 +48,7 @@ class IssuedCall:
 
 
 @dataclass(slots=True)
-class Recorder:
+class Ledger:
     """Writes issued cards behind the back of the calls; one per process, whose thread starts with the first cards."""
 
     store: Callable[[], FeedbackStore]
@@ -81,7 +81,7 @@ class Recorder:
         with self._starting:
             if self._process != getpid():
                 self._process = getpid()
-                self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
                 self._thread.start()
                 # At SIGTERM a worker runs its finalizers, and not what is registered with atexit.
                 self._finalizer = Finalize(None, self.close, exitpriority=10)

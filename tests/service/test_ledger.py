@@ -11,8 +11,8 @@ import pytest
 
 from service.errors import StoreUnavailable
 from service.issued import Issued
+from service.ledger import LOST, UNMATCHED, WAITING, IssuedCall, Ledger, rows
 from service.pseudonyms import Pseudonyms
-from service.recorder import LOST, UNMATCHED, WAITING, IssuedCall, Recorder, rows
 from service.store import FeedbackStore, IssuedCard, State
 from tests.fakes import until
 
@@ -62,18 +62,18 @@ def fake() -> FakeStore:
 
 
 @pytest.fixture
-def recorder(fake: FakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    monkeypatch.setattr("service.recorder.FIRST_PAUSE", 0.001)
-    made = Recorder(fake, Pseudonyms(tmp_path / "key"), lambda: NOW, longest_queue=5)
+def ledger(fake: FakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    monkeypatch.setattr("service.ledger.FIRST_PAUSE", 0.001)
+    made = Ledger(fake, Pseudonyms(tmp_path / "key"), lambda: NOW, longest_queue=5)
     yield made
     made.close()
 
 
 def test_cards_are_written_with_pseudonyms_for_patient_and_user(
-    recorder: Recorder, fake: FakeStore, tmp_path: Path
+    ledger: Ledger, fake: FakeStore, tmp_path: Path
 ) -> None:
-    recorder.put(call())
-    recorder.close()
+    ledger.put(call())
+    ledger.close()
     (kept,) = fake.kept
     known = Pseudonyms(tmp_path / "key")
     assert kept == IssuedCard(
@@ -92,7 +92,7 @@ def test_cards_are_written_with_pseudonyms_for_patient_and_user(
         ingredients=("tofacitinib", "upadacitinib"),
         suggestions={"s": "delete"},
     )
-    assert recorder.counts.seen() == {}
+    assert ledger.counts.seen() == {}
 
 
 def test_a_call_without_a_user_has_no_pseudonym_for_one(tmp_path: Path) -> None:
@@ -105,100 +105,100 @@ def test_the_identifiers_of_a_call_are_not_in_its_repr() -> None:
     assert "Practitioner/u" not in repr(call())
 
 
-def test_what_waits_when_the_process_ends_is_written_first(recorder: Recorder, fake: FakeStore) -> None:
+def test_what_waits_when_the_process_ends_is_written_first(ledger: Ledger, fake: FakeStore) -> None:
     fake.holds = Event()
-    recorder.put(call(1))
+    ledger.put(call(1))
     assert fake.held.wait(20)
     for number in (2, 3, 4):
-        recorder.put(call(number))
+        ledger.put(call(number))
     fake.holds.set()
-    recorder.close()
+    ledger.close()
     assert len(fake.kept) == 4
-    assert recorder.counts.seen() == {}
+    assert ledger.counts.seen() == {}
 
 
-def test_a_database_that_fails_for_a_while_loses_nothing(recorder: Recorder, fake: FakeStore) -> None:
+def test_a_database_that_fails_for_a_while_loses_nothing(ledger: Ledger, fake: FakeStore) -> None:
     fake.refuses = 3
-    recorder.put(call())
-    recorder.put(call(2))
+    ledger.put(call())
+    ledger.put(call(2))
     until(lambda: len(fake.kept) == 2)
-    assert not recorder.failing
-    assert recorder.counts.seen() == {}
+    assert not ledger.failing
+    assert ledger.counts.seen() == {}
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable(State.OLDER), OSError("no key"), ZeroDivisionError()], ids=str)
 def test_what_cannot_be_written_to_the_end_is_counted_and_told_once(
-    recorder: Recorder, fake: FakeStore, error: Exception, log_lines: Callable[[], list[Any]]
+    ledger: Ledger, fake: FakeStore, error: Exception, log_lines: Callable[[], list[Any]]
 ) -> None:
     fake.refuses, fake.error = 1_000_000, error
-    recorder.put(call(cards=(CARD, CARD)))
-    recorder.put(call(2))
-    until(lambda: recorder.failing)
-    recorder.close()
-    assert recorder.counts.seen() == {LOST: 3}
+    ledger.put(call(cards=(CARD, CARD)))
+    ledger.put(call(2))
+    until(lambda: ledger.failing)
+    ledger.close()
+    assert ledger.counts.seen() == {LOST: 3}
     assert fake.kept == []
     assert [line["event"] for line in log_lines()] == ["feedback-database-unusable", LOST]
     assert log_lines()[1]["entries"] == 3
 
 
-def test_what_finds_no_place_is_counted_and_the_call_does_not_wait(recorder: Recorder, fake: FakeStore) -> None:
+def test_what_finds_no_place_is_counted_and_the_call_does_not_wait(ledger: Ledger, fake: FakeStore) -> None:
     fake.holds = Event()
-    recorder.put(call(1))
+    ledger.put(call(1))
     assert fake.held.wait(20)
     for number in range(7):
-        recorder.put(call(number))
-    assert recorder.counts.seen() == {LOST: 2}
+        ledger.put(call(number))
+    assert ledger.counts.seen() == {LOST: 2}
     fake.holds.set()
-    recorder.close()
+    ledger.close()
     assert len(fake.kept) == 6
 
 
 def test_a_database_that_hangs_does_not_keep_the_process_from_ending(
-    recorder: Recorder, fake: FakeStore, log_lines: Callable[[], list[Any]]
+    ledger: Ledger, fake: FakeStore, log_lines: Callable[[], list[Any]]
 ) -> None:
     fake.holds = Event()
-    recorder.put(call(1))
+    ledger.put(call(1))
     assert fake.held.wait(20)
-    recorder.put(call(2))
-    recorder.close(seconds=0.01)
-    assert recorder.counts.seen() == {LOST: 2}
+    ledger.put(call(2))
+    ledger.close(seconds=0.01)
+    assert ledger.counts.seen() == {LOST: 2}
     assert log_lines()[-1]["event"] == LOST
     fake.holds.set()
 
 
-def test_cards_after_the_end_are_counted(recorder: Recorder) -> None:
-    recorder.put(call())
-    recorder.close()
-    recorder.put(call(2))
-    assert recorder.counts.seen() == {LOST: 1}
+def test_cards_after_the_end_are_counted(ledger: Ledger) -> None:
+    ledger.put(call())
+    ledger.close()
+    ledger.put(call(2))
+    assert ledger.counts.seen() == {LOST: 1}
 
 
-def test_a_process_that_issued_no_card_has_nothing_to_end(recorder: Recorder, fake: FakeStore) -> None:
-    recorder.close()
+def test_a_process_that_issued_no_card_has_nothing_to_end(ledger: Ledger, fake: FakeStore) -> None:
+    ledger.close()
     assert fake.tries == 0
 
 
 def test_a_process_that_was_forked_from_a_warm_one_has_a_thread_of_its_own(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, fake: FakeStore
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, fake: FakeStore
 ) -> None:
-    recorder.start()
-    first = recorder._thread
-    recorder.start()
-    assert recorder._thread is first
-    monkeypatch.setattr("service.recorder.getpid", lambda: -1)
-    recorder.start()
-    assert recorder._thread is not first
+    ledger.start()
+    first = ledger._thread
+    ledger.start()
+    assert ledger._thread is first
+    monkeypatch.setattr("service.ledger.getpid", lambda: -1)
+    ledger.start()
+    assert ledger._thread is not first
 
 
 def test_feedback_that_waited_a_day_for_its_card_is_dropped_and_counted(
-    recorder: Recorder, fake: FakeStore, monkeypatch: pytest.MonkeyPatch, log_lines: Callable[[], list[Any]]
+    ledger: Ledger, fake: FakeStore, monkeypatch: pytest.MonkeyPatch, log_lines: Callable[[], list[Any]]
 ) -> None:
-    monkeypatch.setattr("service.recorder.SWEEP_SECONDS", 0)
+    monkeypatch.setattr("service.ledger.SWEEP_SECONDS", 0)
     fake.unmatched = 2
-    recorder.put(call())
-    until(lambda: bool(recorder.counts.seen()))
+    ledger.put(call())
+    until(lambda: bool(ledger.counts.seen()))
     fake.unmatched = 0
-    recorder.close()
-    assert recorder.counts.seen() == {UNMATCHED: 2 * sum(line["event"] == UNMATCHED for line in log_lines())}
+    ledger.close()
+    assert ledger.counts.seen() == {UNMATCHED: 2 * sum(line["event"] == UNMATCHED for line in log_lines())}
     assert set(fake.asked_to_drop) == {NOW - WAITING}
     assert WAITING.total_seconds() == 24 * 3600
