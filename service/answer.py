@@ -4,7 +4,7 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -13,25 +13,40 @@ from types import MappingProxyType
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
 from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
 from service import wire
+from service.chart_reads import ChartReads, FhirTrace
 from service.discovery import Service
 from service.errors import DataUnavailable, InvalidRequest
-from service.fhir import ChartReading, Draft, Drafts, MedicationLibrary, draft_facts, read_chart, scan_drafts
+from service.fetch import FhirAccess, FhirCall, FhirReader, HttpFhir, Refusal
+from service.fhir import (
+    ChartReading,
+    Draft,
+    Drafts,
+    MedicationLibrary,
+    draft_facts,
+    read_chart,
+    scan_drafts,
+    wanted_medications,
+)
+from service.fhir_server import FhirServer
 from service.prefetch import Prefetched, collect
 from service.settings import ANYONE, Client, Settings
 from service.wire import HookRequest
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
+_DEEPEST_MEDICATION = 2
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a site chose that bears on an answer."""
+    """What a site chose that bears on an answer. `fhir_servers` are those of whoever calls without a key."""
 
     jurisdiction: str = "us"
     policy: Policy = field(default_factory=Policy)
     card_when_unobtainable: bool = False
     public_base_url: str | None = None
+    fhir_servers: tuple[FhirServer, ...] = ()
+    fhir_seconds: float = 1.2
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,7 @@ class Trace:
     drafts: tuple[DraftTrace, ...]
     prefetch: tuple[str, ...]
     read: Mapping[str, int] = field(default_factory=dict)
+    fhir: FhirTrace = field(default_factory=FhirTrace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +95,8 @@ class Answer:
     """A hook response and what to count of it.
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
-    `silent` says that the client is kept silent: then nothing of the assessment is shown.
+    `silent` says that the client is kept silent: then nothing of the assessment is shown. `fhir_calls` are the reads
+    from its FHIR server, in the order of the queries: whoever gives them back gets the same answer.
     """
 
     body: bytes
@@ -91,6 +108,7 @@ class Answer:
     unidentified: int = 0
     assessment: Assessment | None = None
     silent: bool = False
+    fhir_calls: tuple[FhirCall, ...] = ()
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -99,15 +117,34 @@ def build_engine(settings: Settings) -> Engine:
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
     silent = frozenset(settings.silent_rules)
     policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options)
-    options = Options(settings.jurisdiction, policy, settings.unobtainable == "card", settings.public_base_url)
+    options = Options(
+        settings.jurisdiction,
+        policy,
+        settings.unobtainable == "card",
+        settings.public_base_url,
+        settings.fhir_servers,
+        settings.fhir_seconds,
+    )
     return Engine(catalogue, Recogniser(catalogue), options)
 
 
-def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: Client = ANYONE) -> Answer:
+OVER_HTTP = HttpFhir()
+
+
+def answer(
+    body: bytes,
+    service: Service,
+    *,
+    engine: Engine,
+    on: date,
+    client: Client = ANYONE,
+    fhir: FhirReader = OVER_HTTP,
+) -> Answer:
     """Answer one hook call of a client as of the day `on`.
 
-    An order that is none of ours is answered without a look at the prefetch. Raises InvalidRequest for a request that
-    cannot be understood and DataUnavailable where data that the answer needs cannot be had.
+    An order that is none of ours is answered without a look at the prefetch. What an order of ours needs and did not
+    bring is read through `fhir`, where the call offers a server that its client may have read. Raises InvalidRequest
+    for a request that cannot be understood and DataUnavailable where data that the answer needs cannot be had.
     """
     request = wire.read_request(body, service)
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
@@ -115,19 +152,26 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     asked = _asked(request, drafts)
     if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
-    prefetched = collect(request)
-    if drafts.unresolved:
-        drafts = scan_drafts(request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser)
-        asked = _asked(request, drafts)
-    if not _in_scope(request, asked, engine) and not _unresolved(asked):
-        return _out_of_scope(request, drafts, asked, service)
-    _refuse_other_patient(drafts, engine)
-    return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on, client)
+    with ChartReads(fhir, _access(request, engine, client)) as reads:
+        call = _Call(body, request, service, engine, on, client, library, reads)
+        return call.answered(drafts)
 
 
-def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
-    body = wire.write_response((), _no_ids)
-    return Answer(body, "out-of-scope", _trace(request, drafts, asked, service), deviations=request.deviations)
+def _access(request: HookRequest, engine: Engine, client: Client) -> FhirAccess:
+    servers = engine.options.fhir_servers if client is ANYONE else client.fhir_servers
+    return FhirAccess(request.fhir, request.patient, servers, engine.options.fhir_seconds)
+
+
+def _out_of_scope(
+    request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service, reads: ChartReads | None = None
+) -> Answer:
+    return Answer(
+        wire.write_response((), _no_ids),
+        "out-of-scope",
+        _trace(request, drafts, asked, service, reads),
+        deviations=request.deviations,
+        fhir_calls=reads.calls if reads else (),
+    )
 
 
 def _trace(
@@ -135,6 +179,7 @@ def _trace(
     drafts: Drafts,
     asked: tuple[Draft, ...],
     service: Service,
+    reads: ChartReads | None,
     read: Mapping[str, int] = MappingProxyType({}),
 ) -> Trace:
     refs = {draft.ref for draft in asked}
@@ -142,7 +187,8 @@ def _trace(
         DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified)
         for draft in drafts.items
     )
-    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read)
+    fhir = reads.trace if reads else FhirTrace()
+    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, fhir)
 
 
 def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
@@ -175,48 +221,94 @@ def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
             )
 
 
-def _assessed(
-    body: bytes,
-    request: HookRequest,
-    drafts: Drafts,
-    asked: tuple[Draft, ...],
-    prefetched: Prefetched,
-    library: MedicationLibrary,
-    service: Service,
-    engine: Engine,
-    on: date,
-    client: Client,
-) -> Answer:
-    ordered = draft_facts(drafts)
-    chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser)
-    record = PatientRecord(
-        patient=request.patient,
-        medications=(*ordered.medications, *chart.medications),
-        conditions=chart.conditions,
-        allergies=chart.allergies,
-        birth_date=chart.birth_date,
-        encounter=request.encounter,
-        gaps=_gaps(prefetched, chart, drafts),
-        unidentified=chart.unidentified,
-    )
-    options = engine.options
-    selections = None if request.selections is None else frozenset(request.selections)
-    question = Question(on, Hook(request.hook), options.jurisdiction, selections, options.policy)
-    assessment = evaluate(record, engine.catalogue, question)
-    shown = () if client.silent else assessment.cards
-    if not assessment.findings and not options.card_when_unobtainable:
-        _refuse_unobtainable(record, asked)
-    return Answer(
-        body=_written(_linked(shown, engine), body, request, service),
-        outcome="complete" if assessment.complete else "incomplete",
-        trace=_trace(request, drafts, asked, service, chart.counts),
-        rules=tuple(finding.rule for finding in assessment.findings),
-        indicators=tuple(card.indicator.value for card in shown),
-        deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
-        unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
-        assessment=assessment,
-        silent=client.silent,
-    )
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that may be about an order of ours: from here on the record is looked at, and read where it is missing."""
+
+    body: bytes = field(repr=False)
+    request: HookRequest
+    service: Service
+    engine: Engine
+    on: date
+    client: Client
+    library: MedicationLibrary
+    reads: ChartReads
+
+    def answered(self, drafts: Drafts) -> Answer:
+        record = collect(self.request)
+        drafts = self._resolved(drafts, record)
+        if references := _missing_medications(_asked(self.request, drafts)):
+            # Which drug is ordered decides whether anything else has to be read.
+            record = record.joined(self.reads.medications(references))
+            drafts = self._resolved(drafts, record)
+        asked = _asked(self.request, drafts)
+        in_scope = _in_scope(self.request, asked, self.engine)
+        if not in_scope and not _unresolved(asked):
+            return _out_of_scope(self.request, drafts, asked, self.service, self.reads)
+        _refuse_other_patient(drafts, self.engine)
+        if in_scope:
+            record = self._completed(record, drafts)
+            drafts = self._resolved(drafts, record)
+        return self._assessed(record, drafts)
+
+    def _resolved(self, drafts: Drafts, record: Prefetched) -> Drafts:
+        """Look at the drafts again, where a Medication of the record may tell their drug."""
+        if not drafts.unresolved:
+            return drafts
+        library = self.library.extended(record.resources)
+        return scan_drafts(self.request.drafts, self.request.patient, library, self.engine.recogniser)
+
+    def _completed(self, record: Prefetched, drafts: Drafts) -> Prefetched:
+        record = self.reads.completed(record)
+        # A Medication may itself be made of one that is elsewhere.
+        for _ in range(_DEEPEST_MEDICATION):
+            of_chart = wanted_medications(record.resources, self.request.patient, self.library)
+            of_drafts = _missing_medications(self._resolved(drafts, record).items)
+            found = self.reads.medications((*of_drafts, *of_chart))
+            if not found:
+                break
+            record = record.joined(found)
+        return record
+
+    def _assessed(self, prefetched: Prefetched, drafts: Drafts) -> Answer:
+        request, engine = self.request, self.engine
+        options, asked = engine.options, _asked(request, drafts)
+        ordered = draft_facts(drafts)
+        chart = read_chart(prefetched.resources, request.patient, self.library, engine.recogniser)
+        record = PatientRecord(
+            patient=request.patient,
+            medications=(*ordered.medications, *chart.medications),
+            conditions=chart.conditions,
+            allergies=chart.allergies,
+            birth_date=chart.birth_date,
+            encounter=request.encounter,
+            gaps=_gaps(prefetched, chart, drafts),
+            unidentified=chart.unidentified,
+        )
+        selections = None if request.selections is None else frozenset(request.selections)
+        question = Question(self.on, Hook(request.hook), options.jurisdiction, selections, options.policy)
+        assessment = evaluate(record, engine.catalogue, question)
+        shown = () if self.client.silent else assessment.cards
+        # Once the server was asked, what could not be had is no fault of the client, and somebody waits at the screen.
+        if not assessment.findings and not options.card_when_unobtainable and not self.reads.tried:
+            _refuse_unobtainable(record, asked, self.reads.trace.refusal)
+        return Answer(
+            body=_written(_linked(shown, engine), self.body, request, self.service),
+            outcome="complete" if assessment.complete else "incomplete",
+            trace=_trace(request, drafts, asked, self.service, self.reads, chart.counts),
+            rules=tuple(finding.rule for finding in assessment.findings),
+            indicators=tuple(card.indicator.value for card in shown),
+            deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
+            unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
+            assessment=assessment,
+            silent=self.client.silent,
+            fhir_calls=self.reads.calls,
+        )
+
+
+def _missing_medications(drafts: Iterable[Draft]) -> tuple[str, ...]:
+    unresolved = (draft for draft in drafts if draft.unresolved and draft.orders)
+    return tuple(dict.fromkeys(reference for draft in unresolved for reference in draft.drug.missing))
 
 
 def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
@@ -247,18 +339,23 @@ def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mappin
     return gaps
 
 
-def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...]) -> None:
+def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...], refusal: Refusal | None) -> None:
     """Say 412 where silence could read as an all-clear (CDS Hooks 2.0.1, Prefetch Template)."""
+    why = f" The FHIR server of the call was not read: {refusal}." if refusal not in _EXPECTED else ""
     if _unresolved(asked):
         raise DataUnavailable(
             "context.draftOrders holds an order whose Medication reference leads to nothing that was sent: "
-            "send the Medication in the Bundle or the prefetch, or a code or text in the order."
+            f"send the Medication in the Bundle or the prefetch, or a code or text in the order.{why}"
         )
     if Gap.MEDICATIONS_ABSENT in record.gaps:
         raise DataUnavailable(
             "prefetch holds no medication list: send at least one of medicationRequests, medicationStatements, "
-            "medicationAdministrations and medicationDispenses."
+            f"medicationAdministrations and medicationDispenses.{why}"
         )
+
+
+# Of a server that nobody offered there is nothing to say.
+_EXPECTED = (None, Refusal.NOT_OFFERED, Refusal.NOT_ASKED_FOR)
 
 
 def _no_ids(_card: Card, _suggestion: Suggestion | None) -> str:

@@ -13,7 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from cards import KnowledgeError
 from service import telemetry
-from service.answer import Engine, answer, build_engine
+from service.answer import OVER_HTTP, Engine, answer, build_engine
 from service.auth import Authenticator, build_authenticator
 from service.cases import read_case
 from service.cors import cors_headers
@@ -29,10 +29,12 @@ from service.errors import (
     operation_outcome,
 )
 from service.evidence import evidence_blueprint
+from service.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.telemetry import Counts
+from service.tls import refuse_unusable_authorities
 
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
@@ -53,11 +55,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = False) -> Flask:
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, ready: bool = False, fhir: FhirReader = OVER_HTTP
+) -> Flask:
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
     With `ready` it raises KnowledgeError instead. Raises SettingsError if the settings name a rule that the
-    knowledge does not have.
+    knowledge does not have, or certificates of a FHIR server that cannot be read.
     """
     app = Flask("service", static_folder=None)
     # An answer is never a redirect: browsers refuse one for a preflight.
@@ -65,8 +69,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     app.url_map.merge_slashes = False
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
+    refuse_unusable_authorities(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts))
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, fhir))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)

@@ -1,15 +1,19 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, g, request
 
-from service.answer import Engine, answer
+from service import telemetry
+from service.answer import OVER_HTTP, Answer, Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
+from service.fetch import SECURITY, FhirReader, Refusal, Stopwatch
 from service.settings import ANYONE, Client, Settings
 from service.telemetry import Counts
 
@@ -20,9 +24,14 @@ CHUNK = 64 * 1024
 
 
 def hooks_blueprint(
-    settings: Settings, engine: Engine | None, trust: Authenticator, clock: Clock, counts: Counts
+    settings: Settings,
+    engine: Engine | None,
+    trust: Authenticator,
+    clock: Clock,
+    counts: Counts,
+    fhir: FhirReader = OVER_HTTP,
 ) -> Blueprint:
-    """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
+    """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
 
     # OPTIONS of these pages is a browser's preflight; the application answers it.
@@ -42,9 +51,12 @@ def hooks_blueprint(
         deviations = _media_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        given = answer(body, service, engine=engine, on=now.astimezone(settings.zone).date(), client=client)
+        today, reader = now.astimezone(settings.zone).date(), Stopwatch(fhir)
+        given = answer(body, service, engine=engine, on=today, client=client, fhir=reader)
         deviations += given.deviations
-        counts.add(deviations)
+        read = _read_from_fhir(given, reader)
+        counts.add((*deviations, *read.get("fhir_problems", ()), *filter(None, [read.get("fhir_refusal")])))
+        _warn(read.get("fhir_problems", ()))
         g.said = {
             **g.get("said", {}),
             "outcome": given.outcome,
@@ -52,6 +64,7 @@ def hooks_blueprint(
             "indicators": given.indicators,
             "unidentified": given.unidentified,
             "deviations": deviations,
+            **read,
         }
         return Response(given.body, mimetype="application/json")
 
@@ -65,6 +78,30 @@ def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: b
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
+
+
+def _read_from_fhir(given: Answer, reader: Stopwatch) -> dict[str, Any]:
+    """Count what was read from a FHIR server, for the log: no address and no word of the server is in it."""
+    trace = given.trace.fhir
+    said: dict[str, Any] = {}
+    if trace.refusal not in (None, Refusal.NOT_OFFERED):
+        said["fhir_refusal"] = str(trace.refusal)
+    if trace.reads:
+        problems = [str(read.problem) for read in trace.reads if read.problem]
+        said |= {
+            "fhir_reads": sum(read.pages for read in trace.reads),
+            "fhir_failures": len(problems),
+            "fhir_problems": sorted(set(problems)),
+            "fhir_ms": reader.milliseconds,
+        }
+    return said
+
+
+def _warn(problems: Iterable[str]) -> None:
+    """Write what an attack would look like as a line of its own."""
+    if seen := sorted(SECURITY.intersection(problems)):
+        told = {name: g.said[name] for name in ("service", "client") if name in g.get("said", {})}
+        telemetry.write("security", level=logging.WARNING, request_id=g.request_id, problems=seen, **told)
 
 
 def _read(limit: int) -> bytes:

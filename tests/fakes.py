@@ -51,7 +51,9 @@ class Shell:
         self.clock_calls += 1
         return self.now
 
-    def answer(self, body: bytes, service: Service, *, engine: Any, on: date, client: Client = ANYONE) -> Answer:
+    def answer(
+        self, body: bytes, service: Service, *, engine: Any, on: date, client: Client = ANYONE, fhir: Any = None
+    ) -> Answer:
         self.callers.append(client)
         self.asked.append((body, service, on))
         if self.fails:

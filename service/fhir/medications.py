@@ -27,6 +27,8 @@ KINDS: Mapping[str, Kind] = {
     "MedicationDispense": Kind.DISPENSE,
 }
 DRAFT_KINDS: Mapping[str, Kind] = {**KINDS, "ServiceRequest": Kind.REQUEST}
+# What was recorded with one of these was no therapy.
+NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "declined"})
 _NOT_TAKEN = ("not-taken", "not-taking", "n")
 _ENDED = frozenset({"stopped", "ended"})
 # A reason explains the status that it stands beside; on an order in force it is a leftover of another status.

@@ -1,5 +1,6 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
+from service.wire.fhir_offer import FhirOffer
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -14,6 +15,7 @@ from service.wire.response import Ids, Session, has_update, write_response
 
 __all__ = [
     "Deviation",
+    "FhirOffer",
     "HookRequest",
     "HookService",
     "Ids",
