@@ -52,7 +52,8 @@ def is_allowed(address: str, *, private: bool) -> bool:
         return False
     if any(parsed in network for network in _PRIVATE):
         return private
-    return parsed.is_global and not parsed.is_multicast
+    local = isinstance(parsed, IPv6Address) and parsed.is_site_local
+    return parsed.is_global and not (parsed.is_multicast or local)
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -355,7 +355,7 @@ def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...], refusa
 
 
 # Of a server that nobody offered there is nothing to say.
-_EXPECTED = (None, Refusal.NOT_OFFERED, Refusal.NOT_ASKED_FOR)
+_EXPECTED = (None, Refusal.NOT_OFFERED)
 
 
 def _no_ids(_card: Card, _suggestion: Suggestion | None) -> str:

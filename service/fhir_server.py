@@ -108,21 +108,24 @@ def absolute(base: str, url: str) -> str:
 def within(base: str, link: str, *, page: str = "") -> str | None:
     """Return a link relative to the base, or None where it leads anywhere else.
 
-    `page` is the address, relative to the base, of the page that holds the link: a relative link counts from there.
-    Inside means the same scheme, host and port, and a path that begins with that of the base.
+    `page` is the address, relative to the base, of the page that holds the link: a query alone counts from there, any
+    other relative link from the base, as references do in FHIR. Inside means the same scheme, host and port, and a path
+    that begins with that of the base.
     """
     if not link or not _is_plain(link):
         return None
     try:
-        found, own = urlsplit(urljoin(absolute(base, page), link)), urlsplit(base)
+        from_here = absolute(base, page if link.startswith("?") else "")
+        found, own = urlsplit(urljoin(from_here, link)), urlsplit(base)
         same = (found.scheme, found.hostname, _port(found)) == (own.scheme, own.hostname, _port(own))
     except ValueError:
         return None
     if not same or found.username or found.password or found.fragment or _climbs(found.path):
         return None
-    if found.path == own.path and found.query:
-        return f"?{found.query}"
-    rest = found.path.removeprefix(f"{own.path}/") if found.path.startswith(f"{own.path}/") else ""
+    # A server with pages of its own writes them as a query of the base itself.
+    if found.path != own.path and not found.path.startswith(f"{own.path}/"):
+        return None
+    rest = found.path.removeprefix(own.path).removeprefix("/")
     return (f"{rest}?{found.query}" if found.query else rest) or None
 
 

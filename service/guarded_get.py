@@ -119,6 +119,8 @@ def by_the_end(work: Callable[[], Got | Failed], limits: Limits) -> Got | Failed
     """Give what the work gives, or a timeout once the time is over."""
     # A timeout of requests counts from byte to byte, so that a peer that drips holds it for ever, and a name server has
     # a patience of its own. A thread can be left behind.
+    if not limits.left:
+        return Failed(Problem.TIMEOUT)
     answer: SimpleQueue[Got | Failed] = SimpleQueue()
     threading.Thread(target=lambda: answer.put(work()), name="guarded-get", daemon=True).start()
     try:
