@@ -16,11 +16,12 @@ from urllib.parse import quote
 from service.discovery import PREFETCH
 from service.fetch import AT_ONCE, Fault, FhirAccess, FhirCall, FhirReader, FhirSession, NoFhirAccess, Refusal
 from service.fhir import Delivery, Resource
-from service.fhir_pages import Answered, Query, read_pages
+from service.fhir_pages import MOST_PAGES, MOST_RESOURCES, Answered, Query, read_pages
 from service.fhir_server import find_server, within
 from service.prefetch import Prefetched
 
 MOST_MEDICATIONS = 40
+PAGE_SIZE = MOST_RESOURCES // MOST_PAGES
 _PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105 - a token of a template
 _MEDICATION = re.compile(r"(Medication/[A-Za-z0-9._~-]{1,256})(/_history/[^/?]*)?")
 _GONE = (404, 410)
@@ -147,27 +148,29 @@ class ChartReads:
 def missing(deliveries: Mapping[str, Delivery], patient: str, unsupported: frozenset[str] = frozenset()) -> list[Query]:
     """Return what is to be read of a patient's record, the keys of our prefetch in their order first.
 
-    A query counts as supplied where its key was answered, or where resources of its type came under any key.
+    A query counts as supplied where its key was answered, or where resources of its type came under another key.
     """
     whole = {key: delivery for key, delivery in deliveries.items() if not delivery.broken}
-    under_other_keys = {kind for key, delivery in whole.items() if key not in PREFETCH for kind in delivery.kinds}
-    queries = []
-    for key, template in PREFETCH.items():
-        kind = re.split(r"[?/]", template, maxsplit=1)[0]
-        if key not in whole and kind not in unsupported | under_other_keys:
-            queries.append(Query(key, kind, template.replace(_PATIENT_TOKEN, quote(patient, safe=""))))
+    renamed = {kind for key, delivery in whole.items() if key not in PREFETCH for kind in delivery.kinds}
+    queries = [
+        Query(key, _KIND_OF[key], _query(template, patient))
+        for key, template in PREFETCH.items()
+        if key not in whole and (key in deliveries or _KIND_OF[key] not in renamed) and _KIND_OF[key] not in unsupported
+    ]
     return queries + [
-        Query(key, _kind_of(key, delivery), None, delivery)
+        Query(key, _KIND_OF.get(key, ""), None, delivery)
         for key, delivery in whole.items()
-        if delivery.paged and (key in PREFETCH or delivery.kinds & _KINDS)
+        if delivery.paged and (key in PREFETCH or not delivery.kinds.isdisjoint(_KIND_OF.values()))
     ]
 
 
-_KINDS = frozenset(re.split(r"[?/]", template, maxsplit=1)[0] for template in PREFETCH.values())
+_KIND_OF: Mapping[str, str] = {key: re.split(r"[?/]", template, maxsplit=1)[0] for key, template in PREFETCH.items()}
 
 
-def _kind_of(key: str, delivery: Delivery) -> str:
-    return re.split(r"[?/]", PREFETCH.get(key, ""), maxsplit=1)[0] or ", ".join(sorted(delivery.kinds & _KINDS))
+def _query(template: str, patient: str) -> str:
+    url = template.replace(_PATIENT_TOKEN, quote(patient, safe=""))
+    # A server's own page size is often 10 or 20, and each page costs the time of a call there and back.
+    return f"{url}&_count={PAGE_SIZE}" if "?" in url else url
 
 
 def _medication(base: str, reference: str) -> str | None:

@@ -29,17 +29,17 @@ pytestmark = pytest.mark.enable_socket
 
 ON = date(2026, 3, 16)
 SIGN = next(item for item in SERVICES if item.hook == "order-sign")
-URL = "MedicationRequest?patient=patient-1"
+URL = "MedicationRequest?patient=patient-1&_count=200"
 CANARY = "canary-token-7d1f"
 CHART = [make.patient(), make.condition("c1", "crohn"), make.medication_request("o1", "infliximab")]
 QUERIES = sorted(
     [
-        "AllergyIntolerance?patient=patient-1",
-        "Condition?patient=patient-1",
-        "MedicationAdministration?patient=patient-1",
-        "MedicationDispense?patient=patient-1",
+        "AllergyIntolerance?patient=patient-1&_count=200",
+        "Condition?patient=patient-1&_count=200",
+        "MedicationAdministration?patient=patient-1&_count=200",
+        "MedicationDispense?patient=patient-1&_count=200",
         URL,
-        "MedicationStatement?patient=patient-1",
+        "MedicationStatement?patient=patient-1&_count=200",
         "Patient/patient-1",
     ]
 )
@@ -80,7 +80,8 @@ def problem(base: str, url: str = URL, **options: Any) -> str | None:
 def answers(chart: list[Any]) -> dict[str, Script]:
     """Script a server that has a chart."""
     held = make.prefetch(chart)
-    targets = {key: f"{kind}?patient=patient-1" for key, kind in make._KEYS.items()} | {"patient": "Patient/patient-1"}
+    targets = {key: f"{kind}?patient=patient-1&_count=200" for key, kind in make._KEYS.items()}
+    targets["patient"] = "Patient/patient-1"
     return {target: reply(held[key]) for key, target in targets.items()}
 
 
@@ -174,7 +175,7 @@ def test_a_server_that_answers_nothing_of_use_gives_a_card_and_never_silence(sta
 
 
 def test_one_query_that_fails_leaves_the_others_and_is_said(start: Start) -> None:
-    server = start(answers(CHART) | {"MedicationDispense?patient=patient-1": fake_fhir.silent})
+    server = start(answers(CHART) | {"MedicationDispense?patient=patient-1&_count=200": fake_fhir.silent})
     given = called(server.base, {"fhir_seconds": 0.6})
     assert given.rules == ("upadacitinib-biologic",)
     assert "Part of the record could not be read" in json.loads(given.body)["cards"][0]["detail"]
