@@ -275,29 +275,3 @@ def _watched(sockets: Sockets) -> Mapping[str, type[HTTPConnection]]:
             sockets.add(self.sock)
 
     return {"http": Plain, "https": Secure}
-
-
-class Stopwatch:
-    """A reader that tells how long the reads of one call took, for the log."""
-
-    def __init__(self, reader: FhirReader, clock: Callable[[], float] = monotonic) -> None:
-        """Measure what `reader` does."""
-        self._reader, self._clock = reader, clock
-        self._began: float | None = None
-        self.milliseconds: float | None = None
-
-    def open(self, access: FhirAccess) -> FhirSession:
-        """Open the session of the other reader and begin to count."""
-        self._session = self._reader.open(access)
-        self._began = self._clock()
-        return self
-
-    def get(self, url: str) -> FhirCall:
-        """Read as the other one does."""
-        return self._session.get(url)
-
-    def close(self) -> None:
-        """Close the session and stop counting."""
-        self._session.close()
-        if self._began is not None:
-            self.milliseconds = round((self._clock() - self._began) * 1000, 1)

@@ -1,19 +1,17 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, g, request
 
-from service import telemetry
-from service.answer import OVER_HTTP, Answer, Engine, answer
+from service.answer import OVER_HTTP, Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
-from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
-from service.fetch import SECURITY, FhirReader, Refusal, Stopwatch
+from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
+from service.fetch import FhirReader
+from service.fhir_log import ObservedFhir, warn_of
 from service.settings import ANYONE, Client, Settings
 from service.telemetry import Counts
 
@@ -51,12 +49,16 @@ def hooks_blueprint(
         deviations = _media_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        today, reader = now.astimezone(settings.zone).date(), Stopwatch(fhir)
-        given = answer(body, service, engine=engine, on=today, client=client, fhir=reader)
+        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        try:
+            given = answer(body, service, engine=engine, on=today, client=client, fhir=reader)
+        except ServiceError:
+            counts.add(reader.words())
+            g.said = {**g.get("said", {}), **reader.said()}
+            raise
         deviations += given.deviations
-        read = _read_from_fhir(given, reader)
-        counts.add((*deviations, *read.get("fhir_problems", ()), *filter(None, [read.get("fhir_refusal")])))
-        _warn(read.get("fhir_problems", ()))
+        counts.add((*deviations, *reader.words(given.trace.fhir)))
+        warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
         g.said = {
             **g.get("said", {}),
             "outcome": given.outcome,
@@ -64,7 +66,7 @@ def hooks_blueprint(
             "indicators": given.indicators,
             "unidentified": given.unidentified,
             "deviations": deviations,
-            **read,
+            **reader.said(given.trace.fhir),
         }
         return Response(given.body, mimetype="application/json")
 
@@ -78,30 +80,6 @@ def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: b
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
-
-
-def _read_from_fhir(given: Answer, reader: Stopwatch) -> dict[str, Any]:
-    """Count what was read from a FHIR server, for the log: no address and no word of the server is in it."""
-    trace = given.trace.fhir
-    said: dict[str, Any] = {}
-    if trace.refusal not in (None, Refusal.NOT_OFFERED):
-        said["fhir_refusal"] = str(trace.refusal)
-    if trace.reads:
-        problems = [str(read.problem) for read in trace.reads if read.problem]
-        said |= {
-            "fhir_reads": sum(read.pages for read in trace.reads),
-            "fhir_failures": len(problems),
-            "fhir_problems": sorted(set(problems)),
-            "fhir_ms": reader.milliseconds,
-        }
-    return said
-
-
-def _warn(problems: Iterable[str]) -> None:
-    """Write what an attack would look like as a line of its own."""
-    if seen := sorted(SECURITY.intersection(problems)):
-        told = {name: g.said[name] for name in ("service", "client") if name in g.get("said", {})}
-        telemetry.write("security", level=logging.WARNING, request_id=g.request_id, problems=seen, **told)
 
 
 def _read(limit: int) -> bytes:

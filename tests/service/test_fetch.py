@@ -16,9 +16,9 @@ from service.fetch import (
     NoFhir,
     NoFhirAccess,
     Refusal,
-    Stopwatch,
     granted,
 )
+from service.fhir_log import ObservedFhir
 from service.fhir_server import FhirServer
 from service.wire import FhirOffer
 
@@ -218,12 +218,12 @@ def test_a_token_is_in_no_repr_and_in_no_traceback(web: responses.RequestsMock) 
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_stopwatch_counts_from_the_first_read_to_the_end(web: responses.RequestsMock) -> None:
+def test_an_observer_counts_from_the_first_read_to_the_end(web: responses.RequestsMock) -> None:
     web.get(f"{BASE}/{URL}", body=BUNDLE, content_type="application/json")
     times = iter([10.0, 10.25])
-    watch = Stopwatch(HttpFhir(resolve=lambda host, port: [PUBLIC]), lambda: next(times))
-    assert watch.milliseconds is None
-    session = watch.open(access())
+    seen = ObservedFhir(HttpFhir(resolve=lambda host, port: [PUBLIC]), lambda: next(times))
+    assert seen.said() == {}
+    session = seen.open(access())
     assert session.get(URL).body == BUNDLE
     session.close()
-    assert watch.milliseconds == 250.0
+    assert seen.said() == {"fhir_ms": 250.0}
