@@ -4,7 +4,7 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -15,7 +15,7 @@ from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, R
 from service import wire
 from service.chart_reads import ChartReads, FhirTrace
 from service.discovery import Service
-from service.errors import DataUnavailable, InvalidRequest
+from service.errors import DataUnavailable
 from service.fetch import FhirAccess, FhirCall, FhirReader, HttpFhir, Refusal
 from service.fhir import (
     ChartReading,
@@ -29,10 +29,12 @@ from service.fhir import (
 )
 from service.fhir_server import FhirServer
 from service.prefetch import Prefetched, collect
+from service.scope import asked_drafts, has_unresolved, in_scope, missing_medications, refuse_other_patient
 from service.settings import ANYONE, Client, Settings
 from service.wire import HookRequest
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
+# A Medication may itself be made of one that is elsewhere.
 _DEEPEST_MEDICATION = 2
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
 
@@ -149,8 +151,8 @@ def answer(
     request = wire.read_request(body, service)
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
-    asked = _asked(request, drafts)
-    if not _in_scope(request, asked, engine) and not _unresolved(asked):
+    asked = asked_drafts(request, drafts)
+    if not in_scope(request, asked, engine.scope) and not has_unresolved(asked):
         return _out_of_scope(request, drafts, asked, service)
     with ChartReads(fhir, _access(request, engine, client)) as reads:
         call = _Call(body, request, service, engine, on, client, library, reads)
@@ -191,36 +193,6 @@ def _trace(
     return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, fhir)
 
 
-def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
-    """Return the drafts that the call is about: at order-select the selected ones, else all."""
-    if request.selections is None:
-        return drafts.items
-    return tuple(draft for draft in drafts.items if draft.ref in request.selections)
-
-
-def _in_scope(request: HookRequest, asked: tuple[Draft, ...], engine: Engine) -> bool:
-    """Say whether a call needs the record: an order of ours does, and every chart that is opened (brief section 7)."""
-    scope = engine.scope
-    if request.hook == Hook.PATIENT_VIEW:
-        return bool(scope)
-    return any(
-        item.systemic and item.ingredient in scope for draft in asked if draft.orders for item in draft.recognised
-    )
-
-
-def _unresolved(asked: tuple[Draft, ...]) -> bool:
-    return any(draft.unresolved and draft.orders for draft in asked)
-
-
-def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
-    scope = engine.scope
-    for draft in drafts.items:
-        if draft.other_patient and any(item.ingredient in scope for item in draft.recognised):
-            raise InvalidRequest(
-                "context.draftOrders holds an order of another patient: send the orders of context.patientId only."
-            )
-
-
 @dataclass(frozen=True, slots=True)
 class _Call:
     """A call that may be about an order of ours: from here on the record is looked at, and read where it is missing."""
@@ -237,16 +209,19 @@ class _Call:
     def answered(self, drafts: Drafts) -> Answer:
         record = collect(self.request)
         drafts = self._resolved(drafts, record)
-        if references := _missing_medications(_asked(self.request, drafts)):
+        for _ in range(_DEEPEST_MEDICATION):
             # Which drug is ordered decides whether anything else has to be read.
-            record = record.joined(self.reads.medications(references))
+            found = self.reads.medications(missing_medications(asked_drafts(self.request, drafts)))
+            if not found:
+                break
+            record = record.joined(found)
             drafts = self._resolved(drafts, record)
-        asked = _asked(self.request, drafts)
-        in_scope = _in_scope(self.request, asked, self.engine)
-        if not in_scope and not _unresolved(asked):
+        asked = asked_drafts(self.request, drafts)
+        needed = in_scope(self.request, asked, self.engine.scope)
+        if not needed and not has_unresolved(asked):
             return _out_of_scope(self.request, drafts, asked, self.service, self.reads)
-        _refuse_other_patient(drafts, self.engine)
-        if in_scope:
+        refuse_other_patient(drafts, self.engine.scope)
+        if needed:
             record = self._completed(record, drafts)
             drafts = self._resolved(drafts, record)
         return self._assessed(record, drafts)
@@ -259,11 +234,12 @@ class _Call:
         return scan_drafts(self.request.drafts, self.request.patient, library, self.engine.recogniser)
 
     def _completed(self, record: Prefetched, drafts: Drafts) -> Prefetched:
+        if not self.reads.offered:
+            return record
         record = self.reads.completed(record)
-        # A Medication may itself be made of one that is elsewhere.
         for _ in range(_DEEPEST_MEDICATION):
             of_chart = wanted_medications(record.resources, self.request.patient, self.library)
-            of_drafts = _missing_medications(self._resolved(drafts, record).items)
+            of_drafts = missing_medications(self._resolved(drafts, record).items)
             found = self.reads.medications((*of_drafts, *of_chart))
             if not found:
                 break
@@ -272,7 +248,7 @@ class _Call:
 
     def _assessed(self, prefetched: Prefetched, drafts: Drafts) -> Answer:
         request, engine = self.request, self.engine
-        options, asked = engine.options, _asked(request, drafts)
+        options, asked = engine.options, asked_drafts(request, drafts)
         ordered = draft_facts(drafts)
         chart = read_chart(prefetched.resources, request.patient, self.library, engine.recogniser)
         record = PatientRecord(
@@ -306,11 +282,6 @@ class _Call:
         )
 
 
-def _missing_medications(drafts: Iterable[Draft]) -> tuple[str, ...]:
-    unresolved = (draft for draft in drafts if draft.unresolved and draft.orders)
-    return tuple(dict.fromkeys(reference for draft in unresolved for reference in draft.drug.missing))
-
-
 def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
     """Return the cards with what the site's public address adds: a warning of a rule leads to its evidence."""
     base, rules = engine.options.public_base_url, engine.catalogue.rules
@@ -342,7 +313,7 @@ def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mappin
 def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...], refusal: Refusal | None) -> None:
     """Say 412 where silence could read as an all-clear (CDS Hooks 2.0.1, Prefetch Template)."""
     why = f" The FHIR server of the call was not read: {refusal}." if refusal not in _EXPECTED else ""
-    if _unresolved(asked):
+    if has_unresolved(asked):
         raise DataUnavailable(
             "context.draftOrders holds an order whose Medication reference leads to nothing that was sent: "
             f"send the Medication in the Bundle or the prefetch, or a code or text in the order.{why}"

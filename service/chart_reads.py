@@ -71,6 +71,11 @@ class ChartReads:
         return tuple(call for answer in self._answers for call in answer.calls)
 
     @property
+    def offered(self) -> bool:
+        """Say whether the call names a server at all."""
+        return self._access.offer.server is not None
+
+    @property
     def tried(self) -> bool:
         """Say whether the server was asked anything."""
         return bool(self.calls)

@@ -128,15 +128,15 @@ def test_the_drug_of_a_draft_is_read_before_anything_else_and_alone_where_it_is_
     assert [call.url for call in given.fhir_calls] == ["Medication/m1"]
 
 
-def test_the_drug_of_a_draft_may_be_an_ingredient_that_is_a_medication_of_its_own(engine: Engine) -> None:
-    made_of = {
-        "resourceType": "Medication",
-        "id": "m1",
-        "ingredient": [{"itemReference": {"reference": "Medication/m2"}}],
-    }
+@pytest.mark.parametrize("drafted", [True, False])
+def test_a_medication_may_be_made_of_one_that_is_read_too(engine: Engine, drafted: bool) -> None:
+    part = {"itemReference": {"reference": "Medication/m2"}}
+    made_of = {"resourceType": "Medication", "id": "m1", "ingredient": [part]}
     fhir = server(CHART, {"Medication/m1": made_of, "Medication/m2": medication("infliximab", "m2")})
-    entry = make.medication_request("o9", "x", **by_reference())
-    given = answered(request(prefetch=make.prefetch([make.condition("c1", "crohn"), entry])), engine, fhir)
+    ours = "upadacitinib" if not drafted else "x"
+    drafts = [make.draft("d1", ours, **(by_reference() if drafted else {}))]
+    entry = make.medication_request("o9", "upadacitinib" if drafted else "x", **({} if drafted else by_reference()))
+    given = answered(request(drafts, prefetch=make.prefetch([make.condition("c1", "crohn"), entry])), engine, fhir)
     assert given.rules == (PAIR,)
     assert fhir.asked == ["Medication/m1", "Medication/m2"]
 
