@@ -16,7 +16,7 @@ from service import wire
 from service.chart_reads import ChartReads, FhirTrace
 from service.discovery import Service
 from service.errors import DataUnavailable
-from service.fetch import FhirAccess, FhirCall, FhirReader, HttpFhir, Refusal
+from service.fetch import FhirAccess, FhirCall, FhirReader, Refusal
 from service.fhir import (
     ChartReading,
     Draft,
@@ -27,6 +27,7 @@ from service.fhir import (
     scan_drafts,
     wanted_medications,
 )
+from service.fhir_http import HttpFhir
 from service.fhir_server import FhirServer
 from service.prefetch import Prefetched, collect
 from service.scope import asked_drafts, has_unresolved, in_scope, missing_medications, refuse_other_patient

@@ -86,7 +86,7 @@ class ChartReads:
         return FhirTrace(self._refusal, tuple(map(_read, self._answers)))
 
     def medications(self, references: Iterable[str]) -> tuple[Resource, ...]:
-        """Read the Medications of references, so many of them, and those that these in turn are made of."""
+        """Read the Medications of references inside the base, each once and MOST_MEDICATIONS of them in a call."""
         base = self._base
         names = dict.fromkeys(name for item in references if base and (name := _medication(base, item)))
         known = {answer.query.key for answer in self._answers}

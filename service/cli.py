@@ -122,7 +122,7 @@ def explain(request: Path, *, day: str | None, as_json: bool, reading: bool, con
 
     from service.answer import build_engine
     from service.explain import NO_FHIR, as_text, explain_request
-    from service.fetch import HttpFhir
+    from service.fhir_http import HttpFhir
     from service.settings import load_settings, reader_of_everything
 
     settings = load_settings({"config": config})

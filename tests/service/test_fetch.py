@@ -8,16 +8,15 @@ import requests
 import responses
 
 from service.fetch import (
-    MOST_BYTES,
     FhirAccess,
     FhirCall,
     FhirSession,
-    HttpFhir,
     NoFhir,
     NoFhirAccess,
     Refusal,
     granted,
 )
+from service.fhir_http import MOST_BYTES, HttpFhir
 from service.fhir_log import ObservedFhir
 from service.fhir_server import FhirServer
 from service.wire import FhirOffer

@@ -16,7 +16,8 @@ from cryptography import x509
 
 from service.answer import Answer, Engine, answer, build_engine
 from service.discovery import SERVICES
-from service.fetch import FhirAccess, FhirSession, HttpFhir
+from service.fetch import FhirAccess, FhirSession
+from service.fhir_http import HttpFhir
 from service.fhir_server import FhirServer
 from service.settings import Settings
 from service.wire import FhirOffer
