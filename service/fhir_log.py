@@ -60,7 +60,7 @@ class ObservedFhir:
                 "fhir_failures": len(problems),
                 "fhir_problems": sorted(set(problems)),
             }
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in fields.items() if value not in (None, [])}
 
 
 def warn_of(words: Iterable[str], said: Mapping[str, Any], request_id: str) -> None:

@@ -208,6 +208,8 @@ class Settings(BaseModel):
     def _servers_of_somebody(cls, clients: tuple[Client, ...], info: ValidationInfo) -> tuple[Client, ...]:
         if info.data.get("fhir_servers") and any(client.has_keys for client in clients):
             raise ValueError("they have keys, so fhir_servers beside them is read for nobody: move it into a client")
+        if any(client.fhir_servers and not client.has_keys for client in clients):
+            raise ValueError("who has no keys cannot be told from others: move its fhir_servers to the top level")
         return clients
 
     @property

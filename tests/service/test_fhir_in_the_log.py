@@ -161,6 +161,7 @@ def test_a_base_stands_alone_or_with_its_options(tmp_path: Path) -> None:
         ("fhir_seconds = 0", "greater than 0"),
         ("fhir_seconds = inf", "finite number"),
         (f'fhir_servers = ["https://a.org"]\n[[clients]]\nid = "a"\n{KEYS}', "move it into a client"),
+        ('[[clients]]\nid = "a"\nfhir_servers = ["https://a.org"]', "move its fhir_servers to the top level"),
         (
             f'[[clients]]\nid = "a"\n{KEYS}fhir_servers = ["https://u:{CANARY}@a.org"]',
             "leave user name and password out",
