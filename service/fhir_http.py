@@ -14,7 +14,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from service import addresses
 from service.addresses import AddressRefused, Resolve
 from service.fetch import AT_ONCE, Fault, FhirAccess, FhirCall, FhirSession, granted
-from service.fhir_server import FhirServer, absolute
+from service.fhir_server import FhirServer, absolute, within
 from service.guarded_get import Failed, Got, Limits, Problem, Sockets, attempt, by_the_end, guarded_session
 
 CONNECT_SECONDS = 0.25
@@ -45,13 +45,18 @@ class _HttpSession:
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._sockets = Sockets()
-        self._lock = threading.Lock()
+        # A name server may hold the one for as long as it likes; the end of a call must not wait for it.
+        self._resolving, self._lock = threading.Lock(), threading.Lock()
         self._found: Sequence[str] | Failed | None = None
         self._sessions: dict[str, requests.Session] = {}
         self._bytes = 0
 
     def get(self, url: str) -> FhirCall:
-        got = by_the_end(lambda: self._read(absolute(self._server.base, url)), self._limits)
+        address = absolute(self._server.base, url)
+        if within(self._server.base, address) is None:
+            # The last gate, whoever wrote the address: an id of a patient may be "..".
+            return FhirCall("GET", url, None, b"", Fault.LINK_REFUSED)
+        got = by_the_end(lambda: self._read(address), self._limits)
         if isinstance(got, Failed):
             return FhirCall("GET", url, got.status, b"", str(got.problem))
         if got.media_type not in _JSON:
@@ -63,13 +68,17 @@ class _HttpSession:
     def close(self) -> None:
         self._headers = {}
         self._sockets.hang_up()
-        for session in self._sessions.values():
-            session.close()
+        with self._lock:
+            for session in self._sessions.values():
+                session.close()
 
     def _read(self, url: str) -> Got | Failed:
         found = self._addresses()
         if isinstance(found, Failed):
             return found
+        if not self._limits.left:
+            # The name server took all the time, and nobody waits any more.
+            return Failed(Problem.TIMEOUT)
         got = attempt(self._session(found[0]), url, self._headers, self._limits)
         if isinstance(got, Failed) and got.connecting and self._limits.left:
             # Once more, and only where nothing was asked yet: at the next address, if the name has one.
@@ -77,7 +86,7 @@ class _HttpSession:
         return got
 
     def _addresses(self) -> Sequence[str] | Failed:
-        with self._lock:
+        with self._resolving:
             if self._found is None:
                 self._found = self._checked()
             return self._found

@@ -111,6 +111,12 @@ def test_an_answer_is_given_as_it_came(web: responses.RequestsMock) -> None:
     assert sent["Accept-Encoding"] == "identity"
 
 
+@pytest.mark.parametrize("url", ["Patient/..", "../admin", "Patient/%2e%2e/x", "x y", "x#y"])
+def test_an_address_that_would_leave_the_base_is_not_asked_for(web: responses.RequestsMock, url: str) -> None:
+    assert opened().get(url) == FhirCall("GET", url, None, b"", "link-refused")
+    assert len(web.calls) == 0
+
+
 def test_a_page_may_be_a_query_of_the_base_itself(web: responses.RequestsMock) -> None:
     web.get(f"{BASE}?_getpages=a", body=BUNDLE, content_type="application/json")
     assert opened().get("?_getpages=a").body == BUNDLE
