@@ -32,7 +32,8 @@ from service.fhir_server import FhirServer
 from service.prefetch import Prefetched, collect
 from service.scope import asked_drafts, has_unresolved, in_scope, missing_medications, refuse_other_patient
 from service.settings import ANYONE, Client, Settings
-from service.wire import HookRequest
+from service.trust import Profile
+from service.wire import HookRequest, Reshaped
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
 # A Medication may itself be made of one that is elsewhere.
@@ -50,6 +51,7 @@ class Options:
     public_base_url: str | None = None
     fhir_servers: tuple[FhirServer, ...] = ()
     fhir_seconds: float = 1.2
+    profile: Profile = "spec"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class Answer:
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
     `silent` says that the client is kept silent: then nothing of the assessment is shown. `fhir_calls` are the reads
-    from its FHIR server, in the order of the queries: whoever gives them back gets the same answer.
+    from its FHIR server, in the order of the queries: whoever gives them back gets the same answer. `profile` is that
+    of the client, `reshaped` what it changed of the cards.
     """
 
     body: bytes
@@ -112,6 +115,8 @@ class Answer:
     assessment: Assessment | None = None
     silent: bool = False
     fhir_calls: tuple[FhirCall, ...] = ()
+    profile: Profile = "spec"
+    reshaped: Mapping[Reshaped, int] = field(default_factory=dict)
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -127,6 +132,7 @@ def build_engine(settings: Settings) -> Engine:
         settings.public_base_url,
         settings.fhir_servers,
         settings.fhir_seconds,
+        settings.profile,
     )
     return Engine(catalogue, Recogniser(catalogue), options)
 
@@ -149,12 +155,13 @@ def answer(
     bring is read through `fhir`, where the call offers a server that its client may have read. Raises InvalidRequest
     for a request that cannot be understood and DataUnavailable where data that the answer needs cannot be had.
     """
+    profile = _profile(client, engine)
     request = wire.read_request(body, service)
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
     asked = asked_drafts(request, drafts)
     if not in_scope(request, asked, engine.scope) and not has_unresolved(asked):
-        return _out_of_scope(request, drafts, asked, service)
+        return _out_of_scope(request, drafts, asked, service, profile)
     with ChartReads(fhir, _access(request, engine, client)) as reads:
         call = _Call(body, request, service, engine, on, client, library, reads)
         return call.answered(drafts)
@@ -165,14 +172,24 @@ def _access(request: HookRequest, engine: Engine, client: Client) -> FhirAccess:
     return FhirAccess(request.fhir, request.patient, servers, engine.options.fhir_seconds)
 
 
+def _profile(client: Client, engine: Engine) -> Profile:
+    return engine.options.profile if client is ANYONE else client.profile
+
+
 def _out_of_scope(
-    request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service, reads: ChartReads | None = None
+    request: HookRequest,
+    drafts: Drafts,
+    asked: tuple[Draft, ...],
+    service: Service,
+    profile: Profile,
+    reads: ChartReads | None = None,
 ) -> Answer:
     return Answer(
         wire.write_response((), _no_ids),
         "out-of-scope",
         _trace(request, drafts, asked, service, reads),
         deviations=request.deviations,
+        profile=profile,
         fhir_calls=reads.calls if reads else (),
     )
 
@@ -220,7 +237,8 @@ class _Call:
         asked = asked_drafts(self.request, drafts)
         needed = in_scope(self.request, asked, self.engine.scope)
         if not needed and not has_unresolved(asked):
-            return _out_of_scope(self.request, drafts, asked, self.service, self.reads)
+            profile = _profile(self.client, self.engine)
+            return _out_of_scope(self.request, drafts, asked, self.service, profile, self.reads)
         refuse_other_patient(drafts, self.engine.scope)
         if needed:
             record = self._completed(record, drafts)
@@ -269,8 +287,10 @@ class _Call:
         # Once the server was asked, what could not be had is no fault of the client, and somebody waits at the screen.
         if not assessment.findings and not options.card_when_unobtainable and not self.reads.tried:
             _refuse_unobtainable(record, asked, self.reads.trace.refusal)
+        profile = _profile(self.client, engine)
+        shape = wire.shaped(_linked(shown, engine), profile)
         return Answer(
-            body=_written(_linked(shown, engine), self.body, request, self.service),
+            body=_written(shape.cards, self.body, request, self.service),
             outcome="complete" if assessment.complete else "incomplete",
             trace=_trace(request, drafts, asked, self.service, self.reads, chart.counts),
             rules=tuple(finding.rule for finding in assessment.findings),
@@ -280,6 +300,8 @@ class _Call:
             assessment=assessment,
             silent=self.client.silent,
             fhir_calls=self.reads.calls,
+            profile=profile,
+            reshaped=shape.changes,
         )
 
 

@@ -110,26 +110,29 @@ def demo(*, once: bool, as_json: bool) -> None:
 @cli.command()
 @click.argument("request", metavar="REQUEST.json", type=click.Path(path_type=Path))
 @click.option("--on", "day", metavar="DATE", help="Day of the call, YYYY-MM-DD.  [default: today in the site's zone]")
+@click.option("--client", "client_id", metavar="ID", help="As this configured client, with its profile.")
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 @click.option("--fhir", "reading", is_flag=True, help="Read what is missing from the FHIR server of the request.")
 @click.option("--config", metavar="FILE", help="TOML file with settings.")
-def explain(request: Path, *, day: str | None, as_json: bool, reading: bool, config: str | None) -> None:
+def explain(
+    request: Path, *, day: str | None, client_id: str | None, as_json: bool, reading: bool, config: str | None
+) -> None:
     """Say what was read from a hook request, as what, and which dates and windows decided.
 
-    The network is asked with --fhir only, and then any FHIR server that the settings list for anybody may be read.
+    The network is asked with --fhir only, and then the FHIR servers that the client may have read.
     """
     import json
 
     from service.answer import build_engine
     from service.explain import NO_FHIR, as_text, explain_request
     from service.fhir_http import HttpFhir
-    from service.settings import load_settings, reader_of_everything
+    from service.settings import ANYONE, load_settings
 
     settings = load_settings({"config": config})
     engine = build_engine(settings)
+    client = ANYONE if client_id is None else settings.client(client_id)
     fhir = HttpFhir() if reading else NO_FHIR
-    who = reader_of_everything(settings)
-    said = explain_request(_file(request), engine, _day(day, settings), client=who, fhir=fhir)
+    said = explain_request(_file(request), engine, _day(day, settings), client, fhir=fhir)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
 
 

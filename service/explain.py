@@ -29,9 +29,9 @@ NO_FHIR = NoFhir()
 
 
 def explain_request(
-    body: bytes, engine: Engine, on: date, *, client: Client = ANYONE, fhir: FhirReader = NO_FHIR
+    body: bytes, engine: Engine, on: date, client: Client = ANYONE, *, fhir: FhirReader = NO_FHIR
 ) -> dict[str, Any]:
-    """Answer a hook request with the service of its hook and explain the answer.
+    """Answer a hook request of a client with the service of its hook and explain the answer.
 
     Nothing is read from a FHIR server unless `fhir` does. Raises InvalidRequest and DataUnavailable as the service
     would.
@@ -61,6 +61,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
             "silentRules": sorted(options.policy.silent),
             "silentClient": given.silent,
         },
+        "profile": {"name": given.profile, "changes": {kind.value: count for kind, count in given.reshaped.items()}},
         "outcome": given.outcome,
         "drafts": [_draft(item) for item in trace.drafts],
         "prefetch": _prefetch(trace),
@@ -315,6 +316,8 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
         yield f"rules evaluated and not shown: {', '.join(policy['silentRules'])}"
     if policy["silentClient"]:
         yield "the client is kept silent: no card is shown"
+    changes = ", ".join(f"{what}: {count}" for what, count in said["profile"]["changes"].items())
+    yield f"profile {said['profile']['name']}{f': {changes}' if changes else ''}"
     yield from _section("Drafts", [_draft_line(item) for item in said["drafts"]])
     yield from _section("Prefetch", [f"{key}: {state}" for key, state in said["prefetch"].items()])
     yield from _section("FHIR server", list(_fhir_lines(said["fhir"])))

@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails
 
 from service.errors import SettingsError
 from service.fhir_server import FhirServer, FhirServers
-from service.trust import Trust, is_loopback, told_apart
+from service.trust import Profile, Trust, is_loopback, told_apart
 
 PREFIX = "UPA_CDS_"
 CONFIG = "config"
@@ -112,12 +112,6 @@ def _told_apart(clients: tuple[Client, ...]) -> tuple[Client, ...]:
 ANYONE = Client(id="anyone")
 
 
-def reader_of_everything(settings: "Settings") -> Client:
-    """Give a client that may have every listed FHIR server read, for an operator who asks by hand."""
-    listed = {server.base: server for server in every_fhir_server(settings)}
-    return Client(id="operator", fhir_servers=tuple(listed.values()))
-
-
 def every_fhir_server(settings: "Settings") -> tuple[FhirServer, ...]:
     """Give every FHIR server that the settings list for anybody."""
     return (*settings.fhir_servers, *(server for client in settings.clients for server in client.fhir_servers))
@@ -160,6 +154,10 @@ class Settings(BaseModel):
     )
     announce_version: Literal["none", "2.0.1", "3.0.0"] = Field(
         default="none", description="Version of CDS Hooks that discovery names, an attribute of CDS Hooks 3.0."
+    )
+    profile: Profile = Field(
+        default="spec",
+        description="Shape of the cards for callers without keys; a client with keys has its own. See Profiles.",
     )
     public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None,
@@ -231,6 +229,14 @@ class Settings(BaseModel):
     def announced_version(self) -> str | None:
         """Give the version of CDS Hooks for discovery, if the site wants one there."""
         return None if self.announce_version == "none" else self.announce_version
+
+    def client(self, client_id: str) -> Client:
+        """Give the client of this id; raises SettingsError that names the nearest."""
+        for one in self.clients:
+            if one.id == client_id:
+                return one
+        hint = nearest_hint(client_id, [one.id for one in self.clients])
+        raise SettingsError(f"client {client_id}: the settings have no client of this id.{hint}")
 
     @property
     def zone(self) -> ZoneInfo:

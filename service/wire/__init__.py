@@ -1,6 +1,8 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
 from service.wire.fhir_offer import FhirOffer
+from service.wire.orders import FhirVersion, Session
+from service.wire.profiles import Reshaped, Shaped, shaped
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -11,20 +13,24 @@ from service.wire.request import (
     place_of,
     read_request,
 )
-from service.wire.response import Ids, Session, has_update, write_response
+from service.wire.response import Ids, has_update, write_response
 
 __all__ = [
     "Deviation",
     "FhirOffer",
+    "FhirVersion",
     "HookRequest",
     "HookService",
     "Ids",
+    "Reshaped",
     "Session",
+    "Shaped",
     "drafts_as_sent",
     "has_update",
     "last_two",
     "peek_hook",
     "place_of",
     "read_request",
+    "shaped",
     "write_response",
 ]

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.cases import read_case
 from service.errors import DataUnavailable, SettingsError
 from service.explain import as_text, explain_request
-from service.settings import Settings, load_settings, reader_of_everything
+from service.settings import Settings, load_settings
 from tests import builders as make
 from tests.fakes import SELECT, FakeFhir
 
@@ -175,12 +175,11 @@ def test_a_server_that_cannot_be_meant_is_refused_with_what_to_do(tmp_path: Path
     assert CANARY not in caught.value.message
 
 
-def test_the_servers_survive_the_way_to_a_worker_and_an_operator_may_read_all_of_them(tmp_path: Path) -> None:
+def test_the_servers_survive_the_way_to_a_worker(tmp_path: Path) -> None:
     text = f'[[clients]]\nid = "a"\n{KEYS}fhir_servers = [{{base = "https://a.org", unsupported = ["Patient"]}}]'
     settings = load_settings({}, toml(tmp_path, text))
     again = Settings.model_validate_json(settings.model_dump_json())
     assert again.clients[0].fhir_servers == settings.clients[0].fhir_servers
-    assert [server.base for server in reader_of_everything(settings).fhir_servers] == ["https://a.org"]
 
 
 def test_certificates_that_are_none_stop_the_start(site: Settings, tmp_path: Path) -> None:
