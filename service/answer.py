@@ -25,6 +25,7 @@ from service.fhir import (
     draft_facts,
     read_chart,
     scan_drafts,
+    version_of_all,
     wanted_medications,
 )
 from service.fhir_http import HttpFhir
@@ -33,7 +34,7 @@ from service.prefetch import Prefetched, collect
 from service.scope import asked_drafts, has_unresolved, in_scope, missing_medications, refuse_other_patient
 from service.settings import ANYONE, Client, Settings
 from service.trust import Profile
-from service.wire import HookRequest, Reshaped
+from service.wire import FhirVersion, HookRequest, Reshaped
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
 # A Medication may itself be made of one that is elsewhere.
@@ -70,7 +71,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class DraftTrace:
-    """What the first look made of one draft; `asked` says that the call is about it.
+    """What the first look made of one draft, `look`; `asked` says that the call is about it.
 
     `unidentified` says that a drug was chosen which nothing names.
     """
@@ -81,11 +82,15 @@ class DraftTrace:
     recognised: tuple[Recognised, ...]
     unresolved: bool
     unidentified: bool
+    look: Draft = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a call brought, for `explain`: the drafts, the prefetch keys, and how many resources of each type."""
+    """What a call brought, for `explain`: the drafts, the prefetch keys, and how many resources of each type.
+
+    `versions` counts what was read of the record by its FHIR version; actions are written in `answered_in`.
+    """
 
     service: str
     hook: str
@@ -93,6 +98,8 @@ class Trace:
     prefetch: tuple[str, ...]
     read: Mapping[str, int] = field(default_factory=dict)
     fhir: FhirTrace = field(default_factory=FhirTrace)
+    versions: Mapping[FhirVersion, int] = field(default_factory=dict)
+    answered_in: FhirVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,8 @@ def answer(
     profile = _profile(client, engine)
     request = wire.read_request(body, service)
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
-    drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
+    hint = request.fhir_version
+    drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser, hint)
     asked = asked_drafts(request, drafts)
     if not in_scope(request, asked, engine.scope) and not has_unresolved(asked):
         return _out_of_scope(request, drafts, asked, service, profile)
@@ -201,14 +209,18 @@ def _trace(
     service: Service,
     reads: ChartReads | None,
     read: Mapping[str, int] = MappingProxyType({}),
+    versions: Mapping[FhirVersion, int] = MappingProxyType({}),
+    answered_in: FhirVersion | None = None,
 ) -> Trace:
     refs = {draft.ref for draft in asked}
     looks = tuple(
-        DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified)
+        DraftTrace(
+            draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified, draft
+        )
         for draft in drafts.items
     )
     fhir = reads.trace if reads else FhirTrace()
-    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, fhir)
+    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, fhir, versions, answered_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +262,8 @@ class _Call:
         if not drafts.unresolved:
             return drafts
         library = self.library.extended(record.resources)
-        return scan_drafts(self.request.drafts, self.request.patient, library, self.engine.recogniser)
+        request = self.request
+        return scan_drafts(request.drafts, request.patient, library, self.engine.recogniser, request.fhir_version)
 
     def _completed(self, record: Prefetched, drafts: Drafts) -> Prefetched:
         if not self.reads.offered:
@@ -269,7 +282,8 @@ class _Call:
         request, engine = self.request, self.engine
         options, asked = engine.options, asked_drafts(request, drafts)
         ordered = draft_facts(drafts)
-        chart = read_chart(prefetched.resources, request.patient, self.library, engine.recogniser)
+        chart = read_chart(prefetched.resources, request.patient, self.library, engine.recogniser, request.fhir_version)
+        version = version_of_all(ordered.writings, chart.writings, request.fhir_version)
         record = PatientRecord(
             patient=request.patient,
             medications=(*ordered.medications, *chart.medications),
@@ -290,9 +304,9 @@ class _Call:
         profile = _profile(self.client, engine)
         shape = wire.shaped(_linked(shown, engine), profile)
         return Answer(
-            body=_written(shape.cards, self.body, request, self.service),
+            body=_written(shape.cards, self.body, request, self.service, version),
             outcome="complete" if assessment.complete else "incomplete",
-            trace=_trace(request, drafts, asked, self.service, self.reads, chart.counts),
+            trace=_trace(request, drafts, asked, self.service, self.reads, chart.counts, chart.versions, version),
             rules=tuple(finding.rule for finding in assessment.findings),
             indicators=tuple(card.indicator.value for card in shown),
             deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
@@ -318,9 +332,11 @@ def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
     )
 
 
-def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
+def _written(
+    cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service, version: FhirVersion
+) -> bytes:
     sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
-    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
+    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent, version))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:

@@ -16,6 +16,7 @@ import msgspec
 from service import strict_json
 from service.errors import InvalidRequest
 from service.wire.fhir_offer import FhirOffer, read_offer
+from service.wire.fhir_version import FhirVersion, hinted_version
 
 ORDER_HOOKS = frozenset({"order-select", "order-sign"})
 _BODY = "The request"
@@ -46,6 +47,7 @@ class Deviation(StrEnum):
     RESOURCE_TYPES = "resource-types"
     RESOURCE_REPAIRED = "resource-repaired"
     RESOURCE_CODES_ONLY = "resource-codes-only"
+    DRAFTS_OF_SEVERAL_VERSIONS = "drafts-of-several-versions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class HookRequest:
 
     `selections` are references `Type/id` into `drafts`, or None where nothing usable was selected: then every draft is.
     `drafts` are the resources of `draftOrders` in their order, sibling Medications among them; `full_urls` are the
-    addresses that the Bundle gave them. Values of `prefetch` are raw JSON.
+    addresses that the Bundle gave them. Values of `prefetch` are raw JSON. `fhir_version` is what the call names, if it
+    names one.
     """
 
     hook: str
@@ -67,6 +70,7 @@ class HookRequest:
     full_urls: tuple[str | None, ...] = ()
     prefetch: Mapping[str, msgspec.Raw] | None = None
     fhir: FhirOffer = field(default_factory=FhirOffer)
+    fhir_version: FhirVersion | None = None
     deviations: tuple[Deviation, ...] = ()
 
 
@@ -117,6 +121,7 @@ def read_request(body: bytes, service: HookService) -> HookRequest:
         full_urls=tuple(url for _, url in drafts),
         prefetch=prefetch,
         fhir=read_offer(envelope),
+        fhir_version=hinted_version(envelope),
         deviations=tuple(deviations),
     )
 
