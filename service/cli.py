@@ -114,19 +114,27 @@ def demo(*, once: bool, as_json: bool) -> None:
 @click.option("--on", "day", metavar="DATE", help="Day of the call, YYYY-MM-DD.  [default: today in the site's zone]")
 @click.option("--client", "client_id", metavar="ID", help="As this configured client, with its profile.")
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+@click.option("--fhir", "reading", is_flag=True, help="Read what is missing from the FHIR server of the request.")
 @click.option("--config", metavar="FILE", help="TOML file with settings.")
-def explain(request: Path, *, day: str | None, client_id: str | None, as_json: bool, config: str | None) -> None:
-    """Say what was read from a hook request, as what, and which dates and windows decided."""
+def explain(
+    request: Path, *, day: str | None, client_id: str | None, as_json: bool, reading: bool, config: str | None
+) -> None:
+    """Say what was read from a hook request, as what, and which dates and windows decided.
+
+    The network is asked with --fhir only, and then the FHIR servers that the client may have read.
+    """
     import json
 
     from service.answer import build_engine
-    from service.explain import as_text, explain_request
+    from service.explain import NO_FHIR, as_text, explain_request
+    from service.fhir_http import HttpFhir
     from service.settings import ANYONE, load_settings
 
     settings = load_settings({"config": config})
     engine = build_engine(settings)
     client = ANYONE if client_id is None else settings.client(client_id)
-    said = explain_request(_file(request), engine, _day(day, settings), client)
+    fhir = HttpFhir() if reading else NO_FHIR
+    said = explain_request(_file(request), engine, _day(day, settings), client, fhir=fhir)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
 
 
