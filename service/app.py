@@ -13,7 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from cards import KnowledgeError
 from service import telemetry
-from service.answer import Engine, answer, build_engine
+from service.answer import OVER_HTTP, Engine, answer, build_engine
 from service.auth import Authenticator, build_authenticator
 from service.cases import read_case
 from service.cors import cors_headers
@@ -31,6 +31,7 @@ from service.errors import (
 )
 from service.evidence import evidence_blueprint
 from service.feedback import feedback_blueprint
+from service.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.ledger import Ledger
@@ -39,6 +40,7 @@ from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.store import Opener, Place
 from service.telemetry import Counts
+from service.tls import refuse_unusable_authorities
 
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
@@ -62,11 +64,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = False) -> Flask:
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, ready: bool = False, fhir: FhirReader = OVER_HTTP
+) -> Flask:
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
     With `ready` it raises KnowledgeError instead. Raises SettingsError if the settings name a rule that the
-    knowledge does not have, or recordings that cannot be made.
+    knowledge does not have, recordings that cannot be made, or certificates of a FHIR server that cannot be read.
     """
     app = Flask("service", static_folder=None)
     # An answer is never a redirect: browsers refuse one for a preflight.
@@ -77,8 +81,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
     recorder = _recorder(settings, engine)
+    refuse_unusable_authorities(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, recorder))
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))

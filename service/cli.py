@@ -123,6 +123,7 @@ def demo(*, once: bool, as_json: bool) -> None:
     help="Exceptions to take as documented for the patient: a YAML list as in a case's case.yaml.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+@click.option("--fhir", "reading", is_flag=True, help="Read what is missing from the FHIR server of the request.")
 @click.option("--config", metavar="FILE", help="TOML file with settings.")
 def explain(
     request: Path,
@@ -131,21 +132,27 @@ def explain(
     client_id: str | None,
     exceptions: Path | None,
     as_json: bool,
+    reading: bool,
     config: str | None,
 ) -> None:
-    """Say what was read from a hook request, as what, and which dates and windows decided."""
+    """Say what was read from a hook request, as what, and which dates and windows decided.
+
+    The network is asked with --fhir only, and then the FHIR servers that the client may have read.
+    """
     import json
 
     from service.answer import build_engine
     from service.cases import exceptions_of_file
-    from service.explain import as_text, explain_request
+    from service.explain import NO_FHIR, as_text, explain_request
+    from service.fhir_http import HttpFhir
     from service.settings import ANYONE, load_settings
 
     settings = load_settings({"config": config})
     engine = build_engine(settings)
     client = ANYONE if client_id is None else settings.client(client_id)
     documented = exceptions_of_file(exceptions) if exceptions else ()
-    said = explain_request(_file(request), engine, _day(day, settings), client, documented)
+    fhir = HttpFhir() if reading else NO_FHIR
+    said = explain_request(_file(request), engine, _day(day, settings), client, documented, fhir=fhir)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
 
 

@@ -1,7 +1,7 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from time import perf_counter
@@ -11,11 +11,13 @@ import msgspec
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
-from service.answer import Answer, Engine, answer
+from service.answer import OVER_HTTP, Answer, Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.documented import Memory
-from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
+from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
+from service.fetch import FhirCall, FhirReader
+from service.fhir_log import ObservedFhir, warn_of
 from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
@@ -36,6 +38,7 @@ class _Call:
     client: Client
     now: datetime
     body: bytes
+    reads: tuple[FhirCall, ...] = ()
 
 
 def hooks_blueprint(
@@ -46,9 +49,10 @@ def hooks_blueprint(
     counts: Counts,
     memory: Memory,
     ledger: Ledger,
+    fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
 ) -> Blueprint:
-    """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
+    """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
@@ -71,13 +75,21 @@ def hooks_blueprint(
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         g.call = _Call(service, client, now, body)
-        on = now.astimezone(settings.zone).date()
-        documented = memory.of(client, engine.catalogue, on)
-        given = answer(body, service, engine=engine, on=on, client=client, documented=documented)
+        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        documented = memory.of(client, engine.catalogue, today)
+        try:
+            given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
+        except ServiceError:
+            g.call = replace(g.call, reads=reader.calls())
+            counts.add(reader.words())
+            g.said = {**g.get("said", {}), **reader.said()}
+            raise
         if given.issued:
             ledger.put(_issued(given, service, engine, client, now))
+        g.call = replace(g.call, reads=given.fhir_calls)
         deviations += given.deviations
-        counts.add(deviations)
+        counts.add((*deviations, *reader.words(given.trace.fhir)))
+        warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
         g.said = {
             **g.get("said", {}),
             "outcome": given.outcome,
@@ -85,6 +97,7 @@ def hooks_blueprint(
             "indicators": given.indicators,
             "unidentified": given.unidentified,
             "deviations": deviations,
+            **reader.said(given.trace.fhir),
         }
         return Response(given.body, mimetype="application/json")
 
@@ -120,7 +133,7 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
             service=call.service.id,
             hook=call.service.hook,
             request=call.body,
-            fhir_calls=(),
+            fhir_calls=call.reads,
             status=response.status_code,
             response=response.get_data(),
             latency_ms=round((perf_counter() - g.began) * 1000, 1),

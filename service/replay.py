@@ -70,6 +70,7 @@ def in_process(case: Case, knowledge: Path | None = None) -> tuple[int, Any]:
             engine=engine,
             on=case.on,
             client=client,
+            fhir=case.fhir,
             documented=lambda _: case.exceptions,
         )
     except ServiceError as error:

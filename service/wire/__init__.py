@@ -1,6 +1,7 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
 from service.wire.feedback import Feedback, FeedbackDeviation, Told, read_feedback
+from service.wire.fhir_offer import FhirOffer
 from service.wire.fhir_version import FhirVersion
 from service.wire.orders import Session
 from service.wire.profiles import Reshaped, Shaped, shaped
@@ -20,6 +21,7 @@ __all__ = [
     "Deviation",
     "Feedback",
     "FeedbackDeviation",
+    "FhirOffer",
     "FhirVersion",
     "HookRequest",
     "HookService",

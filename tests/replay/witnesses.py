@@ -40,6 +40,7 @@ def shown_by(case: Case) -> frozenset[str]:
             engine=engine,
             on=case.on,
             client=client,
+            fhir=case.fhir,
             documented=lambda _: case.exceptions,
         )
     except ServiceError as error:
