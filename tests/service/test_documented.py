@@ -60,6 +60,12 @@ class Site:
         until(lambda: store.counts()["waiting"] == 0)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a look-up take its time: what happens when it is too slow has a test of its own."""
+    monkeypatch.setattr("service.documented.SECONDS", 60)
+
+
 @pytest.fixture
 def settings(site: Settings) -> Settings:
     own_database(site.data_dir)
