@@ -59,7 +59,7 @@ def _results(distributed: Any, client: Any, work: Work, tasks: Sequence[int]) ->
     waiting = iter(tasks)
     window = max(_LEAST_AHEAD, _AHEAD * sum(client.nthreads().values()))
     numbers = {_submitted(client, work, task): task for task in islice(waiting, window)}
-    under_way = distributed.as_completed(list(numbers), with_results=True)
+    under_way = distributed.as_completed(list(numbers), loop=client.loop, with_results=True)
     for future, result in under_way:
         yield numbers.pop(future), result
         future.release()

@@ -42,10 +42,12 @@ def lines(file: IO[bytes], start: int = 0, end: int | None = None) -> Iterator[b
 
 def _text(file: IO[bytes]) -> Iterator[tuple[bytes | Fault, int]]:
     """Yield each line from where the file stands, and how many bytes it takes with its end."""
+    # Of compressed data that break off, `read` would keep back what could still be read.
+    read = getattr(file, "read1", file.read)
     tail, dropped = b"", 0
     while True:
         try:
-            block = file.read(_BLOCK)
+            block = read(_BLOCK)
         except (OSError, EOFError, zlib.error, LZMAError):
             yield Fault.CUT, 0
             return

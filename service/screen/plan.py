@@ -66,10 +66,11 @@ def make_plan(export: Export, settings: Settings, on: date, *, listing: bool, ch
     chosen = settings.model_dump(mode="json", include=_DECIDING)
     if settings.knowledge:
         chosen["knowledge"] = str(settings.knowledge.resolve())
+    deciding = json.dumps(chosen, sort_keys=True)
     return Plan(
         package=__version__,
-        knowledge=build_engine(settings).catalogue.sha256,
-        settings=json.dumps(chosen, sort_keys=True),
+        knowledge=_engine(deciding).catalogue.sha256,
+        settings=deciding,
         on=on,
         parts=export.parts,
         left_out=dict(export.left_out),

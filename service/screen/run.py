@@ -108,7 +108,7 @@ def _changed(before: Plan, now: Plan) -> Iterator[str]:
 
 @contextmanager
 def _place(asked: Screening) -> Iterator[Place]:
-    """Give a work folder, and empty it at the end, since it holds patient data; one to resume from stays if broken off."""
+    """Give a work folder, and empty it at the end: it holds patient data. One to resume from stays if broken off."""
     if asked.work is None:
         folder = Path(mkdtemp(prefix="upa-cds-screen-"))
         try:

@@ -40,7 +40,7 @@ def share_of(patient: str, shares: int) -> int:
 
 @dataclass(slots=True)
 class Spill:
-    """Writes what is kept of one task into files `<name>.<n>`, a further one each time that `limit` bytes are reached."""
+    """Writes what is kept of one task into files `<name>.<n>`, a further one for each `limit` bytes."""
 
     folder: Path
     name: str

@@ -93,7 +93,7 @@ def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
             f"Counts of 1 to {smallest - 1} patients, and counts from which one could be worked out, are suppressed "
             f"(convention of the {POLICY})."
         )
-    yield "A combination is in force as the record has it. A patient with two partners is in two rows, and once in totals."
+    yield "A combination is in force as the record has it. Whoever has two partners is in two rows, and once in totals."
     yield "Indicators are those of an opened chart: info, or warning with an active serious infection. 95% CI: Wilson."
 
 

@@ -186,6 +186,7 @@ class _Files:
         self._lines += len(waiting)
         if name not in self._open:
             path = self._folder / (f"{name}.gz" if self._compressed else name)
-            opened = gzip.open(path, "wb") if self._compressed else path.open("wb")  # noqa: SIM115
-            self._open[name] = self._all.enter_context(opened)
+            # Both are files of bytes; their common type has no name.
+            opened: Any = gzip.open if self._compressed else open
+            self._open[name] = self._all.enter_context(opened(path, "wb"))
         self._open[name].writelines(waiting)
