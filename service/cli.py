@@ -1,7 +1,8 @@
 """The command line `upa-cds`: read the arguments, call, choose the exit code.
 
 0 done; 1 the knowledge has problems, a replayed answer differs, a service does not conform, or part of an export could
-not be read; 2 usage or settings; 65 bad input; 69 a service does not answer; 70 our fault; 75 try again.
+not be read; 2 usage or settings; 65 bad input; 69 a service does not answer; 70 our fault; 75 try again;
+130 broken off by Ctrl-C.
 Imports are inside the commands, so that each starts with what it needs and no more.
 """
 
@@ -11,7 +12,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -23,6 +24,7 @@ KNOWLEDGE_PROBLEMS = 1
 DIFFERENT = 1
 NOT_CONFORMING = 1
 NOT_WHOLE = 1
+BROKEN_OFF = 130
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = (
@@ -334,8 +336,12 @@ def _screened(
         resume,
         patients,
     )
-    with progress_bar() as progress:
-        result = screen(asked, cluster(scheduler) if scheduler else processes(jobs), progress)
+    try:
+        with progress_bar() as progress:
+            result = screen(asked, cluster(scheduler) if scheduler else processes(jobs), progress)
+    except KeyboardInterrupt:
+        kept = f"go on with --work {work} --resume" if work else "nothing is kept without --work"
+        _fail([f"The screening was broken off: {kept}."], BROKEN_OFF)
     if patients:
         click.echo(f"{patients}: holds patient identifiers; only you can read it.", err=True)
     return result
@@ -423,7 +429,7 @@ def _wait() -> None:
         pass
 
 
-def _fail(problems: tuple[str, ...] | list[str], exit_code: int) -> None:
+def _fail(problems: tuple[str, ...] | list[str], exit_code: int) -> NoReturn:
     for problem in problems:
         click.echo(f"upa-cds: {problem}", err=True)
     sys.exit(exit_code)

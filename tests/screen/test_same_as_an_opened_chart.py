@@ -32,7 +32,7 @@ def _site(settings: str) -> tuple[Settings, Engine]:
 
 
 def _record(case: Case) -> tuple[str, list[Json]]:
-    """Return the patient of a case and the resources of the chart that it delivers, as a bulk export would hold them."""
+    """Return the patient of a case and the resources of its chart, as a bulk export would hold them."""
     service = next(item for item in SERVICES if item.hook == case.hook)
     request = read_request(case.body, service)
     resources = [json.loads(bytes(item.raw)) for item in collect(request).resources if item.kind in RECORDS]

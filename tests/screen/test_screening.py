@@ -11,6 +11,7 @@ import fsspec
 import pytest
 
 from service.errors import InvalidRequest
+from service.fhir import read_chart
 from service.screen.result import whole
 from service.settings import Settings
 from tests.builders import (
@@ -304,16 +305,12 @@ def test_no_result_holds_an_identifier_of_a_patient(tmp_path: Path, screened: Sc
 def test_an_error_of_ours_over_one_patient_is_said_and_costs_nobody_else_the_answer(
     tmp_path: Path, screened: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from service.screen import assess
-
-    real = assess.read_chart
-
     def failing(resources: Any, patient: str, *others: Any) -> Any:
         if patient == "b":
             raise ZeroDivisionError
-        return real(resources, patient, *others)
+        return read_chart(resources, patient, *others)
 
-    monkeypatch.setattr(assess, "read_chart", failing)
+    monkeypatch.setattr("service.screen.assess.read_chart", failing)
     result = screened(write(tmp_path / "x", [*on_both("a"), *on_both("b")]))
     assert counts(result) == {("infliximab", "info"): 1}
     assert result["patients"]["why"] == {"failed": 1}
