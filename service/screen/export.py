@@ -6,8 +6,9 @@ name or its first line; a file that mixes types is read whole. Files of other ty
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import IO, Any
 
 import fsspec
@@ -96,7 +97,8 @@ def find_export(addresses: Iterable[str]) -> Export:
     return Export(tuple(finder.parts.values()), dict(sorted(finder.left_out.items())), tuple(finder.notes))
 
 
-def chunks_of(parts: Sequence[Part], chunk_bytes: int) -> tuple[Chunk, ...]:
+@cache
+def chunks_of(parts: tuple[Part, ...], chunk_bytes: int) -> tuple[Chunk, ...]:
     """Cut the parts into chunks; a compressed part can only be read from its beginning, so it is one."""
     return tuple(
         Chunk(index, start, start + chunk_bytes if start + chunk_bytes < part.size else None)

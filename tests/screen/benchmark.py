@@ -16,8 +16,8 @@ from pathlib import Path
 from tests.screen.exports import ON, write_export
 
 
-def measured(folder: Path, jobs: int) -> tuple[float, float]:
-    """Return the seconds, and the most memory of the process that leads the work, in MiB."""
+def measured(folder: Path, jobs: int) -> tuple[float, float, float]:
+    """Return seconds, seconds of CPU, and the most memory of one process, in MiB."""
     command = [sys.executable, "-m", "service", "screen", str(folder), "--on", str(ON), "--jobs", str(jobs), "--json"]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -25,7 +25,7 @@ def measured(folder: Path, jobs: int) -> tuple[float, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"the screening ended with exit code {process.returncode}")
-    return time.perf_counter() - began, used.ru_maxrss / 1024
+    return time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -34,12 +34,12 @@ def main() -> None:
     parser.add_argument("--patients", type=int, nargs="+", default=[10_000, 20_000, 40_000])
     parser.add_argument("--jobs", type=int, default=1)
     asked = parser.parse_args()
-    sys.stdout.write("patients     lines      MiB   seconds  patients/s   lines/s   peak MiB\n")
+    sys.stdout.write("patients     lines      MiB   seconds     CPU s  lines per CPU s   peak MiB\n")
     for patients in asked.patients:
         with tempfile.TemporaryDirectory() as folder:
             known = write_export(Path(folder), patients, files=4)
             size = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1024**2
-            seconds, memory = measured(Path(folder), asked.jobs)
+            seconds, cpu, memory = measured(Path(folder), asked.jobs)
             rates = f"{patients / seconds:>10,.0f} {known.lines / seconds:>9,.0f}"
             sys.stdout.write(
                 f"{patients:>8,} {known.lines:>9,} {size:>8.1f} {seconds:>9.1f}  {rates} {memory:>10.1f}\n"

@@ -12,7 +12,6 @@ from service.settings import Settings
 from tests.screen.exports import ON, Known, write_export
 
 Screen = Callable[..., dict[str, Any]]
-SMALL_CHUNKS = 40_000
 
 
 @pytest.fixture(scope="session")

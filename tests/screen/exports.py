@@ -29,6 +29,8 @@ from tests.builders import (
 )
 
 ON = date(2026, 3, 2)
+# So small that a test's export has dozens of them.
+SMALL_CHUNKS = 40_000
 # Of a thousand patients: so many with each record. The rest are on medicines that no rule speaks of.
 _RECORDS: Mapping[str, int] = {
     "upadacitinib": 40,

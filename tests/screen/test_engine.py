@@ -19,8 +19,7 @@ from service.chunks import Ledger, finish, in_this_process, processes, whole_fil
 from service.errors import InvalidRequest, Unreachable, WorkerLost
 from service.screen.cluster import cluster
 from service.screen.plan import Place
-from tests.screen.conftest import SMALL_CHUNKS
-from tests.screen.exports import Known
+from tests.screen.exports import SMALL_CHUNKS, Known
 
 Screen = Callable[..., dict[str, Any]]
 distributed: Any = import_module("distributed") if find_spec("distributed") else None
@@ -29,6 +28,9 @@ needs_dask = pytest.mark.skipif(
     distributed is None and "TEST_CLUSTER" not in os.environ,
     reason="Dask is not installed: pip install -e '.[cluster]'",
 )
+
+
+STOPPED, KILLED = 3, 15
 
 
 def squared(task: int) -> bytes:
@@ -92,8 +94,7 @@ import os, signal, sys
 from pathlib import Path
 from service.screen.run import Screening, screen
 from service.settings import Settings
-from tests.screen.conftest import SMALL_CHUNKS
-from tests.screen.exports import ON
+from tests.screen.exports import ON, SMALL_CHUNKS
 
 def progress(done, of):
     if done == int(sys.argv[3]):
@@ -212,13 +213,17 @@ def test_a_cluster_that_loses_one_of_three_workers_gives_the_result_of_one_proce
     alone = screened(folder, chunk_bytes=SMALL_CHUNKS, patients=one)
     with _cluster(tmp_path) as (address, workers):
         told: list[int] = []
+        with distributed.Client(address, set_as_default=False) as client:
+            name = next(name for name, pid in client.run(os.getpid).items() if pid == workers[0].pid)
 
         def progress(done: int, of: int) -> None:
             told.append(done)
-            if done == 3:
+            if done == STOPPED:
+                # A stopped process holds what it has and what it is given, so that it is killed while it has work.
+                workers[0].send_signal(signal.SIGSTOP)
+            elif done == KILLED:
                 with distributed.Client(address, set_as_default=False) as client:
-                    busy = {pid: where for where, pid in client.run(os.getpid).items()}
-                    assert client.processing()[busy[workers[0].pid]], "it is killed while it has work"
+                    assert client.processing()[name]
                 workers[0].kill()
                 workers[0].wait()
 
