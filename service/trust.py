@@ -5,6 +5,7 @@ A key comes from here and never from a token (CDS Hooks 2.0.1, Trusting CDS Clie
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -18,6 +19,7 @@ DEFAULT_ALGORITHMS: tuple[Algorithm, ...] = ("ES384", "RS384")
 Profile = Literal["spec", "epic", "sandbox"]
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str | None) -> bool:
     """Tell whether a host name or address means this machine."""
     if host == "localhost":
@@ -86,6 +88,8 @@ class Trust(BaseModel):
             raise ValueError("it has issuers and no keys: add jwks_url, jwks_file or jwks")
         if sources and not self.issuers:
             raise ValueError("it has keys and no issuers: add issuers, the iss values of its tokens")
+        if not sources and self.profile != "spec":
+            raise ValueError("profile means nothing without issuers and keys: add both, or set the profile of the file")
         if not sources and (self.jku or self.tenants):
             raise ValueError("jku and tenants mean nothing without issuers and keys: add both, or remove them")
         return self

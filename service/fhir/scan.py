@@ -138,7 +138,10 @@ def decode(raw: msgspec.Raw | bytes, shape: type[T]) -> T | None:
 
 def of(resource: Mapping[str, Any], shape: type[T]) -> T | None:
     """Read a parsed resource into a shape, as `decode` does."""
-    return bent(resource, shape)
+    try:
+        return msgspec.convert(resource, shape)
+    except msgspec.ValidationError:
+        return bent(resource, shape)
 
 
 def _loose(raw: msgspec.Raw | bytes) -> object:

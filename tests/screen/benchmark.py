@@ -40,10 +40,10 @@ def main() -> None:
             known = write_export(Path(folder), patients, files=4)
             size = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1024**2
             seconds, cpu, memory = measured(Path(folder), asked.jobs)
-            rates = f"{patients / seconds:>10,.0f} {known.lines / seconds:>9,.0f}"
-            sys.stdout.write(
-                f"{patients:>8,} {known.lines:>9,} {size:>8.1f} {seconds:>9.1f}  {rates} {memory:>10.1f}\n"
-            )
+            row = f"{patients:>8,} {known.lines:>9,} {size:>8.1f} {seconds:>9.1f} {cpu:>9.1f} {known.lines / cpu:>16,.0f}"
+            sys.stdout.write(f"{row} {memory:>10.1f}
+")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

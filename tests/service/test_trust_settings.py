@@ -41,6 +41,7 @@ def refused(*clients: dict[str, Any]) -> str:
         ({"algorithms": ["HS256"]}, "Input should be 'ES256'"),
         ({"leeway_seconds": 301}, "less than or equal to 300"),
         ({"max_lifetime_seconds": 86_401}, "less than or equal to 86400"),
+        ({"issuers": Missing, "jwks": Missing, "profile": "epic"}, "profile means nothing without issuers and keys"),
         ({"profile": "cerner"}, "Input should be 'spec', 'epic' or 'sandbox'"),
     ],
     # By their names and not by a key, which is another one in each process that collects the tests.
@@ -120,7 +121,7 @@ def test_without_keys_the_service_says_at_its_start_who_may_call(
     monkeypatch.setattr("service.serve.refuse_taken_port", lambda settings: None)
     monkeypatch.setattr("service.serve.dictConfig", lambda config: None)
     monkeypatch.setattr("service.serve.application", lambda text: None)
-    monkeypatch.setattr("service.serve._server", lambda settings: Server())
+    monkeypatch.setattr("service.serve.granian_server", lambda settings: Server())
     lines: list[str] = []
     serve(Settings.model_validate(site.model_dump() | {"clients": clients}), lines.append)
     assert lines[0].startswith("Serving http://127.0.0.1:8000/cds-services")
