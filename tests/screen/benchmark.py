@@ -41,8 +41,8 @@ def main() -> None:
             size = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1024**2
             seconds, cpu, memory = measured(Path(folder), asked.jobs)
             rate = known.lines / cpu
-            row = f"{patients:>8,} {known.lines:>9,} {size:>8.1f} {seconds:>9.1f} {cpu:>9.1f} {rate:>16,.0f} {memory:>10.1f}"
-            print(row, flush=True)  # noqa: T201
+            row = f"{patients:>8,} {known.lines:>9,} {size:>8.1f} {seconds:>9.1f} {cpu:>9.1f}"
+            print(f"{row} {rate:>16,.0f} {memory:>10.1f}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
