@@ -56,11 +56,14 @@ def _above(cell: Cell, groups: Iterable[Group]) -> set[Cell]:
 
 def _of_group(cells: Mapping[Cell, int], group: Group, smallest: int, hidden: frozenset[Cell]) -> Iterator[Cell]:
     """Hide one more cell of a group whose hidden counts follow from those that are shown."""
-    if group.total in hidden:
-        return
     present = [cell for cell in group.members if cells[cell]]
     unseen = [cell for cell in present if cell in hidden]
     excess = sum(cells[cell] for cell in present) - cells[group.total]
+    if group.total in hidden:
+        # A hidden total is the sum of parts that are all shown, unless somebody is in two of them.
+        if present and not unseen and not excess:
+            yield min(present, key=lambda cell: (cells[cell], cell))
+        return
     # The patients who are in two of the sets are a number too.
     if 0 < excess < smallest:
         yield group.total

@@ -56,6 +56,12 @@ def test_a_part_that_nearly_all_of_the_whole_are_in_is_hidden() -> None:
     assert suppressed(cells, [Group(TOTAL, (A, B), covering=False)], MIN_CELL) == {A}
 
 
+def test_a_hidden_total_does_not_come_back_as_the_sum_of_its_parts() -> None:
+    cells = {TOTAL: 23, A: 1, B: 22, C: 11, ("part", "d"): 11}
+    groups = [Group(TOTAL, (A, B)), Group(B, (C, ("part", "d")))]
+    assert suppressed(cells, groups, MIN_CELL) == {A, B, C}
+
+
 def test_with_a_least_count_of_one_everything_is_shown() -> None:
     assert suppressed({TOTAL: 3, A: 1, B: 2}, [Group(TOTAL, (A, B))], 1) == frozenset()
 
