@@ -30,6 +30,7 @@ from cards.text import capital, day, escape, listed
 LONGEST_SUMMARY = 139
 LONGEST_DETAIL = 2_500
 INCOMPLETE = "incomplete"
+_PROBLEMS_PARTIAL = frozenset({Gap.CONDITIONS_PAGED, Gap.CONDITION_UNREADABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +290,10 @@ class _Builder:
             )
 
     def _indication(self) -> str:
+        told = self._indication_told()
+        return f"{told} {self.lines['problems-partial']}" if _PROBLEMS_PARTIAL & self.gaps.keys() else told
+
+    def _indication_told(self) -> str:
         group = self.lead.indication
         if group is None:
             return self.lines[self._why_no_indication()]
@@ -410,18 +415,24 @@ class _Builder:
 
 
 def incomplete(
-    gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question, drafts: Sequence[MedicationFact], *, subject: bool
+    gaps: Mapping[Gap, int],
+    catalogue: Catalogue,
+    ask: Question,
+    drafts: Sequence[MedicationFact],
+    subjects: Sequence[str] = (),
 ) -> Card:
-    """Return the card that says that the check was not completed; `subject` says that a subject drug is drafted."""
+    """Return the card that says that the check was not completed; `subjects` are the subject drugs that are drafted."""
     wording = catalogue.wording
     reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
     parts = (scope(catalogue, ask), wording.lines["version"].format(version=catalogue.version))
-    text = wording.lines["incomplete"].format(reasons=reasons_told, subjects=_subjects(catalogue, ask))
-    loud = subject and ask.hook is not Hook.PATIENT_VIEW
+    about = subjects or catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
+    name = catalogue.ingredients[about[0]].name
+    text = wording.lines["incomplete"].format(reasons=reasons_told, subject=name, subjects=_subjects(catalogue, ask))
+    loud = bool(subjects) and ask.hook is not Hook.PATIENT_VIEW
     return Card(
         key=INCOMPLETE,
         indicator=Indicator.WARNING if loud else Indicator.INFO,
-        summary=wording.summary["incomplete"],
+        summary=wording.summary["incomplete"].format(subject=capital(name)),
         detail=fit([Paragraph(text), Paragraph(" ".join(parts))]),
         source_label=wording.incomplete.source,
         source_url=None,

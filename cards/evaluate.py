@@ -100,4 +100,4 @@ def _incomplete(catalogue: Catalogue, question: Question, found: Exposures, gaps
     drafted = {key: item.drafts for key, item in found.by_ingredient.items() if key in scope and item.drafts}
     subjects = catalogue.subjects_in(question.jurisdiction, question.policy.disabled)
     drafts: list[MedicationFact] = [fact for facts in drafted.values() for fact in facts]
-    return incomplete(gaps, catalogue, question, drafts, subject=not drafted.keys().isdisjoint(subjects))
+    return incomplete(gaps, catalogue, question, drafts, [key for key in subjects if key in drafted])

@@ -19,7 +19,7 @@ SUMMARY: Mapping[str, frozenset[str]] = {
     "recent-undated": _fields("ordered ended more date"),
     "sequential": _fields("first end second start more"),
     "more": _fields("count"),
-    "incomplete": _NONE,
+    "incomplete": _fields("subject"),
 }
 STATES: Mapping[str, frozenset[str]] = dict.fromkeys(
     _fields("ordered current current-on-hold current-unknown recent ordered-and-current"), _NONE
@@ -36,7 +36,7 @@ LINES: Mapping[str, frozenset[str]] = {
     "overlap-not-named": _OVERLAP,
     "recent": _fields("pairs label section strength washout"),
     "sequential": _fields("pairs first end second start"),
-    "incomplete": _fields("reasons subjects"),
+    "incomplete": _fields("reasons subject subjects"),
     "why": _fields("sentence revision secondary"),
     "secondary": _NONE,
     "covered": _fields("partner partners_word"),
@@ -47,6 +47,7 @@ LINES: Mapping[str, frozenset[str]] = {
     "indication-none": _NONE,
     "indication-not-supplied": _NONE,
     "indication-failed": _NONE,
+    "problems-partial": _NONE,
     "provisional": _NONE,
     "others": _fields("others"),
     "evidence": _NONE,

@@ -65,17 +65,13 @@ def test_the_architecture_picture_is_the_import_contract(container: str) -> None
     assert _layers(container) in shown
 
 
-def test_the_card_that_is_shown_is_the_recorded_one() -> None:
-    card, options = read_case(CASE).expected["cards"]
-    beside = _between("options")
-    assert f"**{options['indicator'].upper()}** · {options['summary']}" in beside
-    assert options["detail"] in beside
-    assert all(f"[{item['label']}]" in beside for item in options["suggestions"])
+def test_the_cards_that_are_shown_are_the_recorded_ones() -> None:
     shown = _between("card")
-    assert f"**{card['indicator'].upper()}** · {card['summary']}" in shown
-    assert card["detail"] in shown
-    assert all(f"[{item['label']}]" in shown for item in card["suggestions"])
-    assert all(item["display"] in shown for item in card["overrideReasons"])
+    for card in read_case(CASE).expected["cards"]:
+        assert f"**{card['indicator'].upper()}** · {card['summary']}" in shown
+        assert card["detail"] in shown
+        assert all(f"[{item['label']}]" in shown for item in card["suggestions"])
+        assert all(item["display"] in shown for item in card.get("overrideReasons", ()))
 
 
 def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
