@@ -95,11 +95,14 @@ def shift(case: Case, to: date) -> Case:
     A string is a date if it is wholly a FHIR date, dateTime or instant (FHIR R4, Datatypes). Times of day and
     zones stay; a year and month moves to the month its middle falls into; a year alone stays.
     """
-    days = to - case.on
+    return replace(case, on=to, body=shifted(case.body, to - case.on))
+
+
+def shifted(body: bytes, days: timedelta) -> bytes:
+    """Move every date of a request, see `shift`."""
     # In the text as it was written, so that what a parser would lose (a key sent twice) stays in the request.
-    text = case.body.decode("utf-8")
-    moved = _JSON_TEXT.sub(lambda match: f'"{_shifted_text(match[1], days)}"', text)
-    return replace(case, on=to, body=moved.encode("utf-8"))
+    text = body.decode("utf-8")
+    return _JSON_TEXT.sub(lambda match: f'"{_shifted_text(match[1], days)}"', text).encode("utf-8")
 
 
 def _shifted_text(text: str, days: timedelta) -> str:

@@ -104,9 +104,7 @@ def _summaries(answer: ReadAnswer) -> str:
     return " / ".join(card.summary for card in answer.cards)
 
 
-def _matched(
-    old: Sequence[ReadCard], new: Sequence[ReadCard]
-) -> Iterator[tuple[ReadCard | None, ReadCard | None]]:
+def _matched(old: Sequence[ReadCard], new: Sequence[ReadCard]) -> Iterator[tuple[ReadCard | None, ReadCard | None]]:
     """Match the cards by topic: those of the same pairs first, then in their order."""
     left = list(new)
     unmatched: list[ReadCard] = []
@@ -169,5 +167,3 @@ def _order(cards: Sequence[ReadCard]) -> list[object]:
 def _step(indicator: str) -> int:
     known = [item.value for item in INDICATORS]
     return known.index(indicator) if indicator in known else -1
-
-

@@ -1,8 +1,8 @@
 """A response as clinicians would tell it: which rule speaks of which pair of drugs, how loud, and what can be clicked.
 
 Everything is read from the response alone, the same way on both sides: a recording and a service behind a URL hold
-nothing else. Left out is what says nothing to a clinician: uuids, white space, the version of the knowledge, the host of
-a link, and the order of cards and suggestions, which is compared on its own.
+nothing else. Left out is what says nothing to a clinician: uuids, white space, the version of the knowledge, the host
+of a link, and the order of cards and suggestions, which is compared on its own.
 """
 
 import json
@@ -21,7 +21,7 @@ NO_ANSWER = 0
 _VERSION = re.compile(r"Knowledge \d+\.\d+\.\d+(-[0-9A-Za-z.]+)?\.")
 _HOST = re.compile(r"\bhttps?://[^/\s)\"]+")
 _MONTH = re.compile(r"(?<![\d-])\d{4}-\d\d(?![\d-])")
-_ROW = re.compile(r"^\| (?P<drug>[^|]+?) \| [^|]* \|", flags=re.MULTILINE)
+_ROW = re.compile(r"^\| (?P<drug>[^|]+?) ?\|", flags=re.MULTILINE)
 _HEADS = frozenset({"Drug", "---"})
 _WRITTEN = re.compile(r" \(.*", flags=re.DOTALL)
 _JOINTS = re.compile(r" \+ |, | and |: |instead of |Before | is | ordered; | ended ")
@@ -32,8 +32,10 @@ Pair = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """What the topic codes of a knowledge stand for: the subject drugs of each rule, and the card "not completed"."""
+    """The topic codes of a knowledge, with the title of each, the subject drugs of a rule, and "not completed"."""
 
+    rules: Mapping[str, str]
+    titles: Mapping[str, str]
     subjects: Mapping[str, frozenset[str]]
     incomplete: str
 
@@ -44,9 +46,13 @@ class Names:
     def __init__(self, catalogue: Catalogue, recogniser: Recogniser) -> None:
         """Index the names of a catalogue."""
         self._keys = {item.name.casefold(): key for key, item in catalogue.ingredients.items()}
-        self._recogniser = recogniser
+        self.recogniser = recogniser
         subjects = {rule.topic.code: catalogue.roles[key][0] for key, rule in catalogue.rules.items()}
-        self.topics = Topics(subjects, catalogue.wording.incomplete.topic.code)
+        rules = {key: rule.topic.code for key, rule in catalogue.rules.items()}
+        others = (catalogue.wording.incomplete.topic, catalogue.options.topic, catalogue.monitoring.topic)
+        titles = {rule.topic.code: rule.title for rule in catalogue.rules.values()}
+        titles |= {topic.code: topic.display for topic in others}
+        self.topics = Topics(rules, titles, subjects, catalogue.wording.incomplete.topic.code)
 
     def key(self, name: str) -> str:
         """Return the ingredient of a name, or the name itself."""
@@ -59,7 +65,7 @@ class Names:
         return tuple(dict.fromkeys(key for key in found if key))
 
     def _recognised(self, text: str) -> str | None:
-        recognised = self._recogniser.medication((), [text]).recognised
+        recognised = self.recogniser.medication((), [text]).recognised
         return recognised[0].ingredient if recognised else None
 
 
@@ -199,9 +205,7 @@ def pairs_of(card: Mapping[str, Any], topic: str, names: Names) -> tuple[Pair, .
 def _in_table(detail: str, names: Names) -> tuple[str, ...]:
     cells = [match["drug"] for match in _ROW.finditer(detail)]
     drugs = [cell for cell in cells if cell not in _HEADS]
-    return tuple(
-        dict.fromkeys(cell if _MORE.match(cell) else names.key(_WRITTEN.sub("", cell)) for cell in drugs)
-    )
+    return tuple(dict.fromkeys(cell if _MORE.match(cell) else names.key(_WRITTEN.sub("", cell)) for cell in drugs))
 
 
 def _sorted(*drugs: str) -> Pair:
