@@ -24,7 +24,6 @@ from typing import Any
 
 import yaml
 
-
 from cards import Recogniser
 from service.answer import Engine
 from service.cases import Case, case_names, read_case

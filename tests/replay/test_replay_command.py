@@ -16,9 +16,9 @@ from service.answer import answer, build_engine
 from service.cases import case_names, read_case
 from service.cli import main
 from service.discovery import SERVICES
-from service.replay.effect import effect
 from service.errors import ServiceError, operation_outcome
 from service.replay import against, differences, in_process, replay
+from service.replay.effect import effect
 from service.settings import Settings
 
 Run = Callable[..., tuple[object, str, str]]
