@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.replay.calls import Call
-from service.replay.measure import answered, changes, measure
+from service.replay.compare import compare
+from service.replay.measure import Both, answered, changes, measure
 from service.replay.partial import Partial
+from service.replay.reading import read_answer
 from service.replay.sides import Side, SideSpec, open_side
 from service.settings import Settings
 
@@ -35,14 +37,23 @@ def sides(plan: Plan) -> tuple[Side, Side]:
 def sums(plan: Plan, calls: Sequence[Call]) -> Partial:
     """Answer some calls on both sides and return their sums; the same calls give the same sums wherever it runs."""
     old, new = both_sides = sides(plan)
+    # The recorded answers cannot be asked again.
     repeated = 0 if old.again else 1
     partial = Partial()
     for call in calls:
         both = answered(call, old, new)
         measure(both, new.names, partial)
-        again = (repeated, both_sides[repeated].answer(call)) if _chosen(call.exchange.id, plan.again) else None
-        changes(both, partial, again)
+        twice = _chosen(call.exchange.id, plan.again)
+        changes(both, partial, unstable=twice and _differs(both, repeated, both_sides[repeated]))
     return partial
+
+
+def _differs(both: Both, at: int, side: Side) -> bool:
+    """Say whether a second answer differs: by a byte in this process, by its meaning behind a URL."""
+    first, again = both.answered[at], side.answer(both.call)
+    if (first.status, first.body) == (again.status, again.body):
+        return False
+    return side.exact or bool(compare(both.read[at], read_answer(again.status, again.body, side.names, months=False)))
 
 
 def _chosen(exchange: str, share: float) -> bool:

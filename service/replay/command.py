@@ -1,9 +1,11 @@
 """The command `replay` on recordings: what is compared, where the results go, and the exit code."""
 
 import json
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from rich.console import Console
@@ -28,6 +30,7 @@ from service.settings import Settings
 
 SITE = "site"
 STATE = "replay.sqlite"
+OUR_FAULT = 70
 _LISTED_LOSSES = 20
 
 
@@ -75,7 +78,7 @@ def replay_recording(order: Assignment, say: Callable[[str], object], terminal: 
     """Replay, write the results, tell them, and return the exit code.
 
     Raises ReplayFailed: 5 for a recording or a case that cannot be used, 64 for knowledge, settings or files of the
-    caller that cannot, 69 where a service does not answer.
+    caller that cannot, 69 where a service does not answer, 70 where the program broke down.
     """
     try:
         return _replayed(order, say, terminal)
@@ -89,6 +92,13 @@ def replay_recording(order: Assignment, say: Callable[[str], object], terminal: 
         raise ReplayFailed(
             f"{error.filename}: cannot be written ({error.strerror}). Give a place that can be written to.", Exit.USAGE
         ) from error
+    except ServiceError:
+        raise
+    except Exception as error:
+        # A crash must not look like a verdict, and its text may quote a recording.
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(at.filename).name}, line {at.lineno}"
+        raise ReplayFailed(f"replay broke down ({type(error).__name__} at {place}). Report it.", OUR_FAULT) from error
 
 
 def _replayed(order: Assignment, say: Callable[[str], object], terminal: Console) -> Exit:
@@ -128,7 +138,7 @@ def _identity(calls: Corpus, plan: Plan, knowledge: tuple[str | None, str | None
         "old": plan.old.told,
         "new": plan.new.told,
         "knowledge": list(knowledge),
-        "settings": plan.site,
+        "settings": sha256(plan.site.encode()).hexdigest(),
         "again": plan.again,
     }
 

@@ -47,7 +47,7 @@ class Allowance(BaseModel):
         return (
             change.kind in self.change
             and self.rule in (None, change.topic, *(rule for rule, topic in topics.items() if topic == change.topic))
-            and (self.pair is None or " + ".join(sorted(self.pair)) in change.pair.split(", "))
+            and (self.pair is None or set(self.pair) in [set(pair.split(" + ")) for pair in change.pair.split(", ")])
             and self.before in (None, change.before)
             and self.after in (None, change.after)
         )

@@ -34,11 +34,11 @@ _ADD_TIMED = "INSERT INTO timed VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n
 _ADD_KNOWN = "INSERT OR IGNORE INTO known VALUES (?, ?)"
 _ADD_CHANGED = "INSERT INTO changed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_SAMPLE = "INSERT OR IGNORE INTO sample VALUES (?, ?, ?, ?, ?, ?)"
-_CHANGES = "SELECT * FROM changed ORDER BY exchange, topic, pair, kind, file, line"
+_CHANGES = "SELECT * FROM changed ORDER BY day, exchange, topic, pair, kind, file, line"
 _LOST = (
     "SELECT * FROM changed WHERE (kind IN ('REMOVED', 'DOWNGRADED', 'INCOMPLETE-REMOVED') "
     "AND before IN ('warning', 'critical')) OR kind = 'CARD-TO-ERROR' "
-    "ORDER BY exchange, topic, pair, kind, file, line"
+    "ORDER BY day, exchange, topic, pair, kind, file, line"
 )
 
 

@@ -43,7 +43,7 @@ class Both:
 def answered(call: Call, old: Side, new: Side) -> Both:
     """Put a call to both sides."""
     given = (old.answer(call), new.answer(call))
-    months = old.months and new.months
+    months = old.exact and new.exact
     sides = zip((old, new), given, strict=True)
     read = [read_answer(item.status, item.body, side.names, months=months) for side, item in sides]
     return Both(call, given, (read[0], read[1]))
@@ -204,15 +204,15 @@ def _judged(card: ReadCard, entry: dict[str, Any], partial: Partial) -> None:
         partial.counts["override reason", card.topic, str(chosen.get("code"))] += 1
 
 
-def changes(both: Both, partial: Partial, again: tuple[int, Answered] | None = None) -> None:
-    """Add what changed and what departs from the contract; `again` is a second answer of one of the sides."""
+def changes(both: Both, partial: Partial, *, unstable: bool = False) -> None:
+    """Add what changed and what departs from the contract; `unstable`: a side gave the same call two answers."""
     if any(item.left_out for item in both.answered):
         return
     found = list(compare(*both.read))
     new = both.answered[1]
     if both.read[1].cards or not both.read[1].readable:
         found += [Change(Kind.INVALID, told=("", fault)) for fault in faults(both.call, new.status, new.body)]
-    if again and (again[1].status, again[1].body) != (both.answered[again[0]].status, both.answered[again[0]].body):
+    if unstable:
         found.append(Change(Kind.UNSTABLE, told=("the same call, answered twice, got two answers", "")))
     if found:
         partial.changes += _found(both, found)

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from service.replay.partial import bucket_end
 
-_WIDTH, _ROW, _BAR, _LEFT, _RIGHT = 720, 46, 15, 230, 70
+_WIDTH, _ROW, _BAR, _LEFT, _RIGHT = 860, 46, 15, 330, 70
 _PLOT = _WIDTH - _LEFT - _RIGHT
 _HEIGHT = 260
 

@@ -50,7 +50,7 @@ class Names:
         subjects = {rule.topic.code: catalogue.roles[key][0] for key, rule in catalogue.rules.items()}
         rules = {key: rule.topic.code for key, rule in catalogue.rules.items()}
         others = (catalogue.wording.incomplete.topic, catalogue.options.topic, catalogue.monitoring.topic)
-        titles = {rule.topic.code: rule.title for rule in catalogue.rules.values()}
+        titles = {rule.topic.code: rule.topic.display for rule in catalogue.rules.values()}
         titles |= {topic.code: topic.display for topic in others}
         self.topics = Topics(rules, titles, subjects, catalogue.wording.incomplete.topic.code)
 
@@ -188,7 +188,7 @@ def _target(action: Mapping[str, Any]) -> str:
 
 
 def pairs_of(card: Mapping[str, Any], topic: str, names: Names) -> tuple[Pair, ...]:
-    """Return the pairs of drugs that a card speaks of.
+    """Return the pairs of drugs that a card speaks of, sorted, the subject of a rule first in each.
 
     The drugs are the first column of the table in the detail, before what the record calls them; a card without the
     table is read by its summary, which names one pair and counts the rest. A rule pairs its subject with each of the
@@ -198,15 +198,12 @@ def pairs_of(card: Mapping[str, Any], topic: str, names: Names) -> tuple[Pair, .
     subjects = [drug for drug in drugs if drug in names.topics.subjects.get(topic, frozenset())]
     partners = [drug for drug in drugs if drug not in subjects]
     if subjects and partners:
-        return tuple(sorted(_sorted(one, other) for one in subjects for other in partners))
-    return tuple(sorted(_sorted(*pair) for pair in combinations(drugs, 2)))
+        return tuple(sorted((one, other) for one in subjects for other in partners))
+    first = frozenset[str]().union(*names.topics.subjects.values())
+    return tuple(sorted(combinations(sorted(drugs, key=lambda drug: (drug not in first, drug)), 2)))
 
 
 def _in_table(detail: str, names: Names) -> tuple[str, ...]:
     cells = [match["drug"] for match in _ROW.finditer(detail)]
     drugs = [cell for cell in cells if cell not in _HEADS]
     return tuple(dict.fromkeys(cell if _MORE.match(cell) else names.key(_WRITTEN.sub("", cell)) for cell in drugs))
-
-
-def _sorted(*drugs: str) -> Pair:
-    return tuple(sorted(drugs))

@@ -18,7 +18,7 @@ from service.replay.plots import Bar, Step, bars, latency, waterfall
 from service.replay.summary import Result, by_class
 
 _LISTED_CHANGES = 500
-_TONE = {Exit.SAME: "good", Exit.EXPECTED: "calm"}
+_TONE = {Exit.SAME: "same", Exit.EXPECTED: "expected"}
 
 
 def write_report(found: Result, file: TextIO) -> None:
@@ -36,7 +36,7 @@ def _said(found: Result) -> dict[str, Any]:
     titles = found.titles
     return {
         "found": found,
-        "tone": _TONE.get(found.code, "bad"),
+        "tone": _TONE.get(found.code, "stopped"),
         "titles": titles,
         "classes": [(kind, MEANING[kind], rules) for kind, rules in by_class(found.judged).items()],
         "lost": found.ledger.lost(),
@@ -84,11 +84,14 @@ def _steps(found: Result, titles: Mapping[str, str]) -> Markup:
     )
 
 
-def _figure(share: Mapping[str, Any]) -> str:
-    """Write a proportion with its interval: "12.5% (8.1-18.0), 25 of 200"."""
-    if share["percent"] is None:
-        return "not known"
-    return f"{share['percent']:.2f}% ({share['low']:.2f}-{share['high']:.2f}), {share['n']} of {share['of']}"
+_FIGURE = Markup(
+    '<span class="figure">{percent:.2f}% ({low:.2f} to {high:.2f})</span> <span class="figure quiet">{n} of {of}</span>'
+)
+
+
+def _figure(share: Mapping[str, Any]) -> Markup:
+    """Write a proportion with its interval: "12.50% (8.10 to 18.00) 25 of 200"."""
+    return Markup("not known") if share["percent"] is None else _FIGURE.format(**share)
 
 
 def _samples(found: Result) -> Iterator[dict[str, Any]]:

@@ -10,12 +10,14 @@ from typing import Protocol
 
 import msgspec
 import requests
+from pydantic import ValidationError
 
 from cards import Recogniser, load_catalogue
 from service.answer import Engine, answer, build_engine
 from service.cases import shift_text, shifted
 from service.discovery import service_by_id
 from service.errors import ServiceError, UnknownService, Unreachable, operation_outcome
+from service.recording.format import RecordingError
 from service.replay.calls import Call
 from service.replay.reading import NO_ANSWER, Names
 from service.settings import ANYONE, Client, Settings, check_rules
@@ -49,8 +51,8 @@ class Side(Protocol):
         """Say whether a second answer is made anew."""
 
     @property
-    def months(self) -> bool:
-        """Say whether bare months can be compared."""
+    def exact(self) -> bool:
+        """Say whether the same call gets the same bytes, and whether months are not moved on the way."""
 
     @property
     def names(self) -> Names:
@@ -117,7 +119,7 @@ class Recorded:
     names: Names
     knowledge: str | None = None
     again: bool = False
-    months: bool = True
+    exact: bool = True
 
     def answer(self, call: Call) -> Answered:
         """Return what was recorded."""
@@ -130,7 +132,7 @@ class Build:
     """The program as it is, in this process: its clock is the day of the recording."""
 
     again = True
-    months = True
+    exact = True
 
     def __init__(self, site: Settings, knowledge: Path | None = None) -> None:
         """Take the settings of the site; a folder of knowledge goes before the site's own."""
@@ -177,15 +179,23 @@ class Build:
         own = call.settings
         key = call.exchange.jurisdiction + call.exchange.profile if own is None else own
         if key not in self._engines:
-            self._engines[key] = self._made(call.exchange.jurisdiction, call.exchange.profile, own)
+            self._engines[key] = self._made(call)
         return self._engines[key]
 
-    def _made(self, jurisdiction: str, profile: str, own: str | None) -> tuple[Engine, Client]:
+    def _made(self, call: Call) -> tuple[Engine, Client]:
+        own, jurisdiction, profile = call.settings, call.exchange.jurisdiction, call.exchange.profile
         if own is not None:
             chosen = Settings.model_validate(json.loads(own) | {"knowledge": self._site.knowledge})
             return build_engine(chosen), next(iter(chosen.clients), ANYONE)
-        chosen = Settings.model_validate(self._site.model_dump() | {"jurisdiction": jurisdiction})
-        return build_engine(chosen), Client.model_validate({"id": "replayed", "profile": profile})
+        try:
+            chosen = Settings.model_validate(self._site.model_dump() | {"jurisdiction": jurisdiction})
+            client = Client.model_validate({"id": "replayed", "profile": profile})
+        except ValidationError:
+            raise RecordingError(
+                f"{call.where}: the profile or the jurisdiction is none of this version. "
+                "Replay it with the version that recorded it, or a later one."
+            ) from None
+        return build_engine(chosen), client
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,7 @@ class Remote:
     session: requests.Session = field(default_factory=lambda: _session())
     knowledge: str | None = None
     again: bool = True
-    months: bool = False
+    exact: bool = False
 
     def answer(self, call: Call) -> Answered:
         """Post one call; raises Unreachable where nobody answers."""

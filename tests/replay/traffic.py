@@ -55,14 +55,14 @@ ORAL = ("azathioprine", "tofacitinib", "tacrolimus", "mercaptopurine")
 PROBLEMS = ("crohn", "colitis", "rheumatoid arthritis", "atopic dermatitis")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mix:
     """What the patients are: shares of those who get upadacitinib, who take a biologic, who take another of ours."""
 
     subject: float = 0.04
     biologic: float = 0.10
     oral: float = 0.05
-    chart: int = 14
+    chart: int = 20
 
 
 def traffic(seed: int, mix: Mix | None = None) -> Iterator[Exchange]:
@@ -185,8 +185,11 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--subject", type=float, default=Mix.subject, help="share of patients on upadacitinib")
+    parser.add_argument("--biologic", type=float, default=Mix.biologic, help="share of patients on a biologic")
     given = parser.parse_args()
-    write(given.file, answered(itertools.islice(traffic(given.seed), given.calls)))
+    mix = Mix(given.subject, given.biologic)
+    write(given.file, answered(itertools.islice(traffic(given.seed, mix), given.calls)))
 
 
 if __name__ == "__main__":
