@@ -10,7 +10,7 @@ from service.replay.compare import compare
 from service.replay.measure import Both, answered, changes, measure
 from service.replay.partial import Partial
 from service.replay.reading import read_answer
-from service.replay.sides import Side, SideSpec, open_side
+from service.replay.sides import Side, SideSpec, open_sides
 from service.settings import Settings
 
 
@@ -30,8 +30,7 @@ class Plan:
 @lru_cache(maxsize=4)
 def sides(plan: Plan) -> tuple[Side, Side]:
     """Make both sides ready, once for each process; raises KnowledgeError or SettingsError."""
-    site = Settings.model_validate_json(plan.site)
-    return open_side(plan.old, site), open_side(plan.new, site)
+    return open_sides(plan.old, plan.new, Settings.model_validate_json(plan.site))
 
 
 def sums(plan: Plan, calls: Sequence[Call]) -> Partial:

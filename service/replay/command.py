@@ -30,7 +30,7 @@ from service.settings import Settings
 
 SITE = "site"
 STATE = "replay.sqlite"
-OUR_FAULT = 70
+OUR_FAULT, INTERRUPTED = 70, 130
 _LISTED_LOSSES = 20
 
 
@@ -92,6 +92,9 @@ def replay_recording(order: Assignment, say: Callable[[str], object], terminal: 
         raise ReplayFailed(
             f"{error.filename}: cannot be written ({error.strerror}). Give a place that can be written to.", Exit.USAGE
         ) from error
+    except KeyboardInterrupt:
+        again = " To go on, call it again with --resume." if order.out else " With --out it could go on from there."
+        raise ReplayFailed(f"interrupted.{again}", INTERRUPTED) from None
     except ServiceError:
         raise
     except Exception as error:
@@ -105,6 +108,8 @@ def _replayed(order: Assignment, say: Callable[[str], object], terminal: Console
     expected = read_expected(order.expect) if order.expect else None
     calls, plan = corpus(order.path), order.plan
     _refuse_identified(calls, order)
+    # Knowledge is read again for each run: somebody may have edited it.
+    sides.cache_clear()
     old, new = sides(plan)
     with _ledger(order) as ledger:
         behind = ledger.begin(_identity(calls, plan, (old.knowledge, new.knowledge)))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +12,6 @@ import msgspec
 import requests
 from pydantic import ValidationError
 
-from cards import Recogniser, load_catalogue
 from service.answer import Engine, answer, build_engine
 from service.cases import shift_text, shifted
 from service.discovery import service_by_id
@@ -20,7 +19,7 @@ from service.errors import ServiceError, UnknownService, Unreachable, operation_
 from service.recording.format import RecordingError
 from service.replay.calls import Call
 from service.replay.reading import NO_ANSWER, Names
-from service.settings import ANYONE, Client, Settings, check_rules
+from service.settings import ANYONE, Client, Settings, check_options, check_rules
 
 SECONDS = 30
 # What the middle of an answer's way may fail with and nobody foresaw: told by its kind, as the service would.
@@ -95,17 +94,21 @@ def side_spec(text: str) -> SideSpec:
     return SideSpec("url" if text.startswith(("http://", "https://")) else "build", text)
 
 
-def open_side(spec: SideSpec, site: Settings, today: Callable[[], date] | None = None) -> Side:
-    """Make a side ready; raises KnowledgeError or SettingsError with every problem of it."""
-    build = Build(site, spec.knowledge)
-    match spec.kind:
-        case "recorded":
-            return Recorded(build.names)
-        case "url":
-            return Remote(str(spec.where), build.names, today or _today)
-        case _:
-            build.check()
-            return build
+def open_sides(old: SideSpec, new: SideSpec, site: Settings) -> tuple[Side, Side]:
+    """Make both sides ready; raises KnowledgeError or SettingsError with every problem of them."""
+    builds: dict[Path | None, Build] = {}
+
+    def build(knowledge: Path | None) -> Build:
+        if knowledge not in builds:
+            builds[knowledge] = Build(site, knowledge)
+        return builds[knowledge]
+
+    def opened(spec: SideSpec) -> Side:
+        if spec.kind == "recorded":
+            return Recorded(build(None).names)
+        return Remote(str(spec.where), build(None).names) if spec.kind == "url" else build(spec.knowledge)
+
+    return opened(old), opened(new)
 
 
 def _today() -> date:
@@ -137,10 +140,11 @@ class Build:
     def __init__(self, site: Settings, knowledge: Path | None = None) -> None:
         """Take the settings of the site; a folder of knowledge goes before the site's own."""
         self._site = site if knowledge is None else site.model_copy(update={"knowledge": knowledge})
-        self._knowledge = knowledge
-        self._catalogue = load_catalogue(self._site.knowledge)
-        self._engines: dict[str, tuple[Engine, Client]] = {}
-        self._names = Names(self._catalogue, Recogniser(self._catalogue))
+        self._engine = build_engine(self._site)
+        check_rules(self._site, self._engine.catalogue.rules)
+        check_options(self._site, self._engine.catalogue.options.ingredients())
+        self._engines: dict[tuple[str, str] | str, tuple[Engine, Client]] = {}
+        self._names = Names(self._engine.catalogue, self._engine.recogniser)
 
     @property
     def names(self) -> Names:
@@ -150,17 +154,13 @@ class Build:
     @property
     def knowledge(self) -> str:
         """Name the knowledge, with the start of its hash."""
-        return f"{self._catalogue.version} ({self._catalogue.sha256[:12]})"
-
-    def check(self) -> None:
-        """Refuse settings that name a rule which this knowledge lacks."""
-        check_rules(self._site, self._catalogue.rules)
+        return f"{self._engine.catalogue.version} ({self._engine.catalogue.sha256[:12]})"
 
     def answer(self, call: Call) -> Answered:
         """Answer one call; what fails is told by its status, as over HTTP."""
         exchange = call.exchange
         service = service_by_id(exchange.service)
-        engine, client = self._engine(call)
+        engine, client = self._site_of(call)
         begun = perf_counter()
         try:
             if service is None:
@@ -175,27 +175,29 @@ class Build:
         ms = (perf_counter() - begun) * 1000
         return Answered(200, given.body, ms, unidentified=given.unidentified)
 
-    def _engine(self, call: Call) -> tuple[Engine, Client]:
-        own = call.settings
-        key = call.exchange.jurisdiction + call.exchange.profile if own is None else own
+    def _site_of(self, call: Call) -> tuple[Engine, Client]:
+        """Return the site that a call was made to: a recorded case has settings of its own."""
+        key = call.settings or (call.exchange.jurisdiction, call.exchange.profile)
         if key not in self._engines:
-            self._engines[key] = self._made(call)
+            self._engines[key] = self._own(call.settings) if call.settings else self._recorded(call)
         return self._engines[key]
 
-    def _made(self, call: Call) -> tuple[Engine, Client]:
-        own, jurisdiction, profile = call.settings, call.exchange.jurisdiction, call.exchange.profile
-        if own is not None:
-            chosen = Settings.model_validate(json.loads(own) | {"knowledge": self._site.knowledge})
-            return build_engine(chosen), next(iter(chosen.clients), ANYONE)
+    def _own(self, settings: str) -> tuple[Engine, Client]:
+        chosen = Settings.model_validate(json.loads(settings) | {"knowledge": self._site.knowledge})
+        return build_engine(chosen), next(iter(chosen.clients), ANYONE)
+
+    def _recorded(self, call: Call) -> tuple[Engine, Client]:
+        jurisdiction = call.exchange.jurisdiction
         try:
-            chosen = Settings.model_validate(self._site.model_dump() | {"jurisdiction": jurisdiction})
-            client = Client.model_validate({"id": "replayed", "profile": profile})
+            client = Client.model_validate({"id": "replayed", "profile": call.exchange.profile})
         except ValidationError:
+            client = None
+        if client is None or jurisdiction not in self._engine.catalogue.jurisdictions:
             raise RecordingError(
-                f"{call.where}: the profile or the jurisdiction is none of this version. "
-                "Replay it with the version that recorded it, or a later one."
-            ) from None
-        return build_engine(chosen), client
+                f"{call.where}: its profile or jurisdiction is not known here. Replay it with the version that made it."
+            )
+        options = replace(self._engine.options, jurisdiction=jurisdiction)
+        return replace(self._engine, options=options), client
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ class Remote:
 
     url: str
     names: Names
-    today: Callable[[], date]
+    today: Callable[[], date] = _today
     session: requests.Session = field(default_factory=lambda: _session())
     knowledge: str | None = None
     again: bool = True
