@@ -19,9 +19,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from service.answer import Engine, build_engine
 from service.cli import main
 from service.recording.format import Exchange, RecordingWriter
 from service.replay import sides
+from service.settings import Settings
 from tests.replay.traffic import Mix, answered, header, traffic, write
 
 Run = Callable[..., tuple[object, str, str]]
@@ -32,6 +34,19 @@ CLINIC = Mix(subject=0.8, biologic=0.5, oral=0.8, chart=2)
 def exchanges() -> tuple[Exchange, ...]:
     """Record a hundred calls of a clinic that prescribes a lot of upadacitinib."""
     return tuple(answered(islice(traffic(7, CLINIC), 100)))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return build_engine(Settings())
+
+
+@pytest.fixture(autouse=True)
+def packaged_knowledge_is_loaded_once(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
+    """Spare each test the second that the packaged knowledge takes; a candidate is read as it is."""
+    real = sides.build_engine
+    plain = Settings()
+    monkeypatch.setattr(sides, "build_engine", lambda chosen: engine if chosen == plain else real(chosen))
 
 
 @pytest.fixture
