@@ -44,9 +44,9 @@ def engine() -> Engine:
 @pytest.fixture(autouse=True)
 def packaged_knowledge_is_loaded_once(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
     """Spare each test the second that the packaged knowledge takes; a candidate is read as it is."""
-    real = sides.build_engine
+    real = build_engine
     plain = Settings()
-    monkeypatch.setattr(sides, "build_engine", lambda chosen: engine if chosen == plain else real(chosen))
+    monkeypatch.setattr("service.replay.sides.build_engine", lambda chosen: engine if chosen == plain else real(chosen))
 
 
 @pytest.fixture
