@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
 
 from cards.catalogue import AGE_65, CERTAINTIES, Catalogue, Category, Label, Rule, Topic
 from cards.course import INDUCTION_DAYS
@@ -20,50 +19,18 @@ from cards.model import (
     Hook,
     Indicator,
     MedicationFact,
+    Paragraph,
     State,
     Suggestion,
 )
 from cards.problems import Problems
 from cards.table import table
-from cards.text import capital, day, escape, listed
+from cards.text import capital, day, escape, fit, listed, plain
 
 LONGEST_SUMMARY = 139
-LONGEST_DETAIL = 2_500
+_LONGEST_WRITTEN = 100
 INCOMPLETE = "incomplete"
 _PROBLEMS_PARTIAL = frozenset({Gap.CONDITIONS_PAGED, Gap.CONDITION_UNREADABLE})
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes.
-
-    Items of a list stand together, without an empty line between them.
-    """
-
-    text: str
-    drop: int = 0
-    item: bool = False
-
-
-def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
-    """Return the paragraphs as one text of at most `longest` characters, leaving out the least important."""
-    kept = [item for item in paragraphs if item.text]
-    while len(text := _joined(kept)) > longest and any(item.drop for item in kept):
-        least = max(item.drop for item in kept)
-        last = max(index for index, item in enumerate(kept) if item.drop == least)
-        kept.pop(last)
-    return text if len(text) <= longest else _shortened(text, kept[-1].text, longest)
-
-
-def _joined(kept: Sequence[Paragraph]) -> str:
-    gaps = ("\n" if before.item and after.item else "\n\n" for before, after in pairwise(kept))
-    return "".join(part for item, gap in zip(kept, (*gaps, ""), strict=False) for part in (item.text, gap))
-
-
-def _shortened(text: str, footer: str, longest: int) -> str:
-    """Cut a text at the end of a line and keep its footer: scope, version and approval are always said."""
-    room = longest - len(footer) - 4
-    return f"{text[:room].rpartition(chr(10))[0].rstrip()}\n\n{footer}"
 
 
 def build(
@@ -89,17 +56,19 @@ class _Builder:
 
     def card(self) -> Card:
         drafts = [fact for item in self.finding.exposures for fact in item.drafts]
+        paragraphs = tuple(self._paragraphs())
         return Card(
             key=self.finding.rule,
             indicator=self.finding.indicator,
             summary=self._summary(),
-            detail=fit(list(self._paragraphs())),
+            detail=fit(paragraphs),
             source_label=self.label.name,
             source_url=self.label.url,
             topic=topic(self.catalogue, self.rule.topic),
             suggestions=tuple(self._deletes()),
             override_reasons=reasons(self.catalogue, self.rule.override_reasons),
             drafts=tuple(sorted({fact.ref for fact in drafts})),
+            paragraphs=paragraphs,
         )
 
     @property
@@ -392,8 +361,12 @@ class _Builder:
             return
         for exposure, fact in self._removable():
             label = self.catalogue.wording.suggestions["delete"].format(ingredient=self._name(exposure))
-            action = Action("delete", label, resource_id=fact.ref)
+            action = Action("delete", label, resource_id=fact.ref, written=self._written(exposure, fact))
             yield Suggestion(f"delete {fact.ref}", label, (action,))
+
+    def _written(self, exposure: Exposure, fact: MedicationFact) -> str:
+        text = plain(fact.text, _LONGEST_WRITTEN)
+        return "" if text.casefold() == self._name(exposure).casefold() else text
 
     def _removable(self) -> list[tuple[Exposure, MedicationFact]]:
         """Return the drafts that can be taken back: new ones, of pairs that overlap."""

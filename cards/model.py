@@ -255,13 +255,18 @@ class Coding:
 class Order:
     """An order that a suggestion would write: one ingredient by code and text, never a dose.
 
-    `replaces` is the `Type/id` of the order in force whose place it takes (FHIR `priorPrescription`).
+    `replaces` is the `Type/id` of the order in force whose place it takes (FHIR `priorPrescription`), `instead_of`
+    names its drug. `needs_link` says that the record would be warned of if `replaces` got lost on the way. `text` is
+    what the order says of its drug, where that is more than `display`.
     """
 
     ingredient: str
     code: Code
     display: str
     replaces: str
+    instead_of: str = ""
+    needs_link: bool = True
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +280,9 @@ class ServiceOrder:
 class Action:
     """One change to the drafts.
 
-    `delete` and `update` name the draft by `resource_id` (`Type/id`), `create` writes `order` or `service`. An `update`
-    keeps the draft as the client sent it and adds `order.replaces` as its `priorPrescription`.
+    `delete`, `update` and `exchange` name the draft by `resource_id` (`Type/id`), `create` writes `order` or
+    `service`. An `update` keeps the draft as the client sent it and adds `order.replaces` as its `priorPrescription`;
+    an `exchange` puts `order` in its place. `written` is what a deleted draft says of its drug, as plain text.
     """
 
     type: str
@@ -284,6 +290,7 @@ class Action:
     resource_id: str | None = None
     order: Order | None = None
     service: ServiceOrder | None = None
+    written: str = ""
 
 
 class SelectionBehavior(StrEnum):
@@ -297,13 +304,28 @@ class SelectionBehavior(StrEnum):
 class Suggestion:
     """One click. `kind` tells suggestions of a card apart and stays the same from call to call.
 
-    Without `actions` it is text: something to do by hand.
+    Without `actions` it is text: something to do by hand. `by_hand` is the label of that, where it differs; `told` says
+    that the detail of the card says it too.
     """
 
     kind: str
     label: str
     actions: tuple[Action, ...] = ()
     recommended: bool = False
+    by_hand: str = ""
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes.
+
+    Items of a list stand together, without an empty line between them.
+    """
+
+    text: str
+    drop: int = 0
+    item: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,8 +340,9 @@ class Link:
 class Card:
     """What the clinician sees. `key` is the rule's id or the kind of a card that belongs to no rule.
 
-    `summary` has fewer than 140 characters; `detail` is GitHub-flavoured markdown of at most 2,500. `drafts` are the
-    references of the drafts that the card is about: together with `key` they make its identity.
+    `summary` has fewer than 140 characters; `detail` is GitHub-flavoured markdown of at most 2,500, fitted from
+    `paragraphs`. `drafts` are the references of the drafts that the card is about: together with `key` they make its
+    identity.
     """
 
     key: str
@@ -334,3 +357,4 @@ class Card:
     links: tuple[Link, ...] = ()
     drafts: tuple[str, ...] = ()
     selection: SelectionBehavior = SelectionBehavior.AT_MOST_ONE
+    paragraphs: tuple[Paragraph, ...] = ()

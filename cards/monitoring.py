@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cards.build import Paragraph, fit, topic
+from cards.build import topic
 from cards.catalogue import Catalogue, MonitoringItem, Verification
 from cards.detect import Finding, Pair, Question
-from cards.model import Action, Card, Hook, Indicator, SelectionBehavior, ServiceOrder, Suggestion
+from cards.model import Action, Card, Hook, Indicator, Paragraph, SelectionBehavior, ServiceOrder, Suggestion
 from cards.options import loud_pairs
 from cards.problems import Problems
+from cards.text import fit
 
 MONITORING = "monitoring"
 
@@ -32,17 +33,19 @@ class _Builder:
     def card(self) -> Card:
         content = self.catalogue.monitoring
         exposures = [item for pair in self.pairs for item in pair.exposures]
+        paragraphs = tuple(self._paragraphs())
         return Card(
             key=MONITORING,
             indicator=Indicator.INFO,
             summary=self._say("summary", drugs=self._drugs),
-            detail=fit(list(self._paragraphs())),
+            detail=fit(paragraphs),
             source_label=content.source.label,
             source_url=content.source.url,
             topic=topic(self.catalogue, content.topic),
             suggestions=tuple(self._suggestion(key, item) for key, item in content.items.items()),
             drafts=tuple(sorted({fact.ref for item in exposures for fact in item.drafts})),
             selection=SelectionBehavior.ANY,
+            paragraphs=paragraphs,
         )
 
     def _say(self, key: str, **fields: object) -> str:
@@ -57,7 +60,13 @@ class _Builder:
 
     def _suggestion(self, key: str, item: MonitoringItem) -> Suggestion:
         label = self._say("label", order=item.order)
-        return Suggestion(f"monitor {key}", label, (Action("create", label, service=ServiceOrder(item.order)),))
+        return Suggestion(
+            kind=f"monitor {key}",
+            label=label,
+            actions=(Action("create", label, service=ServiceOrder(item.order)),),
+            by_hand=self._say("label-by-hand", order=item.order),
+            told=True,
+        )
 
     def _paragraphs(self) -> Iterator[Paragraph]:
         lines, content = self.catalogue.wording.lines, self.catalogue.monitoring

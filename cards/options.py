@@ -82,12 +82,16 @@ class Excluded(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change to the drafts: `delete` or `update` of a draft, or `create` of an order for `ingredient`."""
+    """One change to the drafts: `delete` or `update` of a draft, or `create` of an order for `ingredient`.
+
+    `needs_link` says of an order that the record would have a loud finding if `replaces` got lost on the way.
+    """
 
     type: str
     ingredient: str
     draft: str | None = None
     replaces: str | None = None
+    needs_link: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +356,15 @@ class _Chooser:
         reason = self._text_only(changes)
         if reason:
             return replace(offer, text_only=reason)
-        return replace(offer, changes=changes, recommended=self._recommended(offer))
+        return replace(offer, changes=self._judged(changes), recommended=self._recommended(offer))
+
+    def _judged(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Return the changes, those that write an order with their need of the link to the order it replaces."""
+        if not any(item.replaces for item in changes):
+            return changes
+        unlinked = tuple(replace(item, replaces=None) for item in changes)
+        needed = _loud(_after(unlinked, self.situation), self.situation)
+        return tuple(replace(item, needs_link=needed) for item in changes)
 
     def _text_only(self, changes: tuple[Change, ...]) -> TextOnly | None:
         if self._holds:
@@ -431,14 +443,24 @@ def order_in_force(exposure: Exposure) -> MedicationFact | None:
 
 def _single_agent(changes: tuple[Change, ...], situation: Situation) -> bool:
     """Say whether the record after the changes, asked again, has no loud finding and one biologic at most."""
-    after = replace(situation.record, medications=_applied(changes, situation.record.medications))
-    ask = replace(situation.ask, hook=Hook.ORDER_SIGN, selections=None)
-    found = exposures(after, situation.catalogue, ask.on)
-    if any(finding.loud for finding in findings(found, situation.problems, situation.catalogue, ask)):
+    found = _after(changes, situation)
+    if _loud(found, situation):
         return False
     taken = [item for item in found.by_ingredient.values() if item.state in {State.ORDERED, State.CURRENT}]
     biologics = [item for item in taken if _is_biologic(item.ingredient, situation.catalogue)]
     return len(biologics) <= 1
+
+
+def _loud(found: Exposures, situation: Situation) -> bool:
+    """Say whether exposures, asked about again with everything selected, have a loud finding."""
+    ask = replace(situation.ask, hook=Hook.ORDER_SIGN, selections=None)
+    return any(finding.loud for finding in findings(found, situation.problems, situation.catalogue, ask))
+
+
+def _after(changes: tuple[Change, ...], situation: Situation) -> Exposures:
+    """Return the exposures of the record as it would be after the changes."""
+    after = replace(situation.record, medications=_applied(changes, situation.record.medications))
+    return exposures(after, situation.catalogue, situation.ask.on)
 
 
 def _is_biologic(ingredient: str, catalogue: Catalogue) -> bool:

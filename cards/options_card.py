@@ -1,15 +1,15 @@
 """The options of a pair as a card: its suggestions, the reason for each, and what in this record led to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cards.build import Paragraph, fit, gap_texts, topic
+from cards.build import gap_texts, topic
 from cards.catalogue import Catalogue, EvidenceEntry, Option, Use, Verification
 from cards.detect import Question
 from cards.history import Trial
-from cards.model import Action, Card, Code, Gap, Indicator, Order, Suggestion
+from cards.model import Action, Card, Code, Gap, Indicator, Order, Paragraph, Suggestion
 from cards.options import Change, Choice, Excluded, Form, Hold, Offer, TextOnly, order_code
-from cards.text import capital, day, listed
+from cards.text import capital, day, fit, listed
 
 OPTIONS = "options"
 _LONGEST_EVIDENCE = 4
@@ -31,16 +31,18 @@ class _Builder:
     def card(self) -> Card:
         source = self.catalogue.options.indications[self.choice.indication].source
         exposures = [item for pair in self.choice.pairs for item in pair.exposures]
+        paragraphs = tuple(self._paragraphs())
         return Card(
             key=OPTIONS,
             indicator=Indicator.INFO,
             summary=self._say("summary", drugs=self._drugs, indication=self._indication),
-            detail=fit(list(self._paragraphs())),
+            detail=fit(paragraphs),
             source_label=source.label,
             source_url=source.url,
             topic=topic(self.catalogue, self.catalogue.options.topic),
             suggestions=tuple(self._suggestion(item) for item in self.choice.offers),
             drafts=tuple(sorted({fact.ref for item in exposures for fact in item.drafts})),
+            paragraphs=paragraphs,
         )
 
     def _say(self, key: str, **fields: object) -> str:
@@ -65,8 +67,14 @@ class _Builder:
     # The suggestions.
 
     def _suggestion(self, offer: Offer) -> Suggestion:
-        actions = tuple(self._action(change, offer) for change in offer.changes)
-        return Suggestion(f"{offer.form.value} {offer.ingredient}", self._label(offer), actions, offer.recommended)
+        return Suggestion(
+            kind=f"{offer.form.value} {offer.ingredient}",
+            label=self._label(offer),
+            actions=tuple(self._action(change, offer) for change in offer.changes),
+            recommended=offer.recommended,
+            by_hand=self._label(replace(offer, changes=())),
+            told=bool(self._item(offer)),
+        )
 
     def _label(self, offer: Offer) -> str:
         name, others = capital(self._name(offer.ingredient)), self._names(offer.instead_of)
@@ -92,7 +100,7 @@ class _Builder:
         name, others = self._name(change.ingredient), self._names(offer.instead_of)
         if change.type == "delete":
             return Action("delete", self._say("action-delete", name=name), resource_id=change.draft)
-        order = Order(change.ingredient, self._code(change), name, change.replaces or "")
+        order = Order(change.ingredient, self._code(change), name, change.replaces or "", others, change.needs_link)
         text = self._say(f"action-{change.type}", name=name, others=others)
         return Action(change.type, text, resource_id=change.draft, order=order)
 

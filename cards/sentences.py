@@ -166,6 +166,7 @@ MONITORING: Mapping[str, frozenset[str]] = {
     "on-record": _fields("warning problem"),
     "source": _NONE,
     "label": _fields("order"),
+    "label-by-hand": _fields("order"),
 }
 PARTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "summary": SUMMARY,

@@ -1,11 +1,18 @@
-"""Text from the record made harmless, and small helpers for sentences."""
+"""Text from the record made harmless, sentences, and paragraphs fitted into a detail."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
+from cards.model import Paragraph
+
+LONGEST_DETAIL = 2_500
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# What is left of ASCII punctuation carries strengths and forms: 0.4 ML, 100 MG/ML, 0.1 %, (Humira), extended-release.
+_MARKUP = re.compile(r"[!\"#$&'*:;<=>?@\\^_`{|}~]|(?<!\d)\.|\.(?!\d)")
+_ROUND = str.maketrans("[]", "()")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _LONGEST_TEXT = 2_000
 _MARKS = str.maketrans(dict.fromkeys("™®©℠", " "))
@@ -18,10 +25,21 @@ def escape(text: str, longest: int = 60) -> str:
     Control, format, bidirectional and surrogate characters are dropped, every ASCII punctuation mark is
     backslash-escaped (a bare domain or e-mail address then links nowhere), and at most `longest` characters stay.
     """
+    return _PUNCTUATION.sub(r"\\\1", _line(text, longest))
+
+
+def plain(text: str, longest: int = 60) -> str:
+    """Return text from the record on one line for a place where no markdown is read, and where none would be found.
+
+    Letters, digits and the punctuation of order strings stay; square brackets become round ones.
+    """
+    return _line(_MARKUP.sub(" ", text.translate(_ROUND)), longest)
+
+
+def _line(text: str, longest: int) -> str:
     kept = "".join(" " if char.isspace() else char for char in text if _kept(char))
     line = " ".join(kept.split())
-    short = line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
-    return _PUNCTUATION.sub(r"\\\1", short)
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def _kept(char: str) -> bool:
@@ -56,3 +74,24 @@ def words(text: str) -> list[str]:
     found = _WORD.findall(unicodedata.normalize("NFKC", plain).casefold())
     # The cut may have made another word of the last one.
     return found[:-1] if len(text) > _LONGEST_TEXT else found
+
+
+def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
+    """Return the paragraphs as one text of at most `longest` characters, leaving out the least important."""
+    kept = [item for item in paragraphs if item.text]
+    while len(text := _joined(kept)) > longest and any(item.drop for item in kept):
+        least = max(item.drop for item in kept)
+        last = max(index for index, item in enumerate(kept) if item.drop == least)
+        kept.pop(last)
+    return text if len(text) <= longest else _shortened(text, kept[-1].text, longest)
+
+
+def _joined(kept: Sequence[Paragraph]) -> str:
+    gaps = ("\n" if before.item and after.item else "\n\n" for before, after in pairwise(kept))
+    return "".join(part for item, gap in zip(kept, (*gaps, ""), strict=False) for part in (item.text, gap))
+
+
+def _shortened(text: str, footer: str, longest: int) -> str:
+    """Cut a text at the end of a line and keep its footer: scope, version and approval are always said."""
+    room = longest - len(footer) - 4
+    return f"{text[:room].rpartition(chr(10))[0].rstrip()}\n\n{footer}"

@@ -18,7 +18,8 @@ from service.errors import DataUnavailable, InvalidRequest
 from service.fhir import ChartReading, Draft, Drafts, MedicationLibrary, draft_facts, read_chart, scan_drafts
 from service.prefetch import Prefetched, collect
 from service.settings import ANYONE, Client, Settings
-from service.wire import HookRequest
+from service.trust import Profile
+from service.wire import HookRequest, Reshaped
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
@@ -32,6 +33,7 @@ class Options:
     policy: Policy = field(default_factory=Policy)
     card_when_unobtainable: bool = False
     public_base_url: str | None = None
+    profile: Profile = "spec"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Answer:
     """A hook response and what to count of it.
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
-    `silent` says that the client is kept silent: then nothing of the assessment is shown.
+    `silent` says that the client is kept silent: then nothing of the assessment is shown. `profile` is that of the
+    client, `reshaped` what it changed of the cards.
     """
 
     body: bytes
@@ -91,6 +94,8 @@ class Answer:
     unidentified: int = 0
     assessment: Assessment | None = None
     silent: bool = False
+    profile: Profile = "spec"
+    reshaped: Mapping[Reshaped, int] = field(default_factory=dict)
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -99,7 +104,9 @@ def build_engine(settings: Settings) -> Engine:
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
     silent = frozenset(settings.silent_rules)
     policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options)
-    options = Options(settings.jurisdiction, policy, settings.unobtainable == "card", settings.public_base_url)
+    options = Options(
+        settings.jurisdiction, policy, settings.unobtainable == "card", settings.public_base_url, settings.profile
+    )
     return Engine(catalogue, Recogniser(catalogue), options)
 
 
@@ -109,25 +116,33 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     An order that is none of ours is answered without a look at the prefetch. Raises InvalidRequest for a request that
     cannot be understood and DataUnavailable where data that the answer needs cannot be had.
     """
+    profile = _profile(client, engine)
     request = wire.read_request(body, service)
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
     asked = _asked(request, drafts)
     if not _in_scope(request, asked, engine) and not _unresolved(asked):
-        return _out_of_scope(request, drafts, asked, service)
+        return _out_of_scope(request, drafts, asked, service, profile)
     prefetched = collect(request)
     if drafts.unresolved:
         drafts = scan_drafts(request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser)
         asked = _asked(request, drafts)
     if not _in_scope(request, asked, engine) and not _unresolved(asked):
-        return _out_of_scope(request, drafts, asked, service)
+        return _out_of_scope(request, drafts, asked, service, profile)
     _refuse_other_patient(drafts, engine)
     return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on, client)
 
 
-def _out_of_scope(request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service) -> Answer:
+def _profile(client: Client, engine: Engine) -> Profile:
+    return engine.options.profile if client is ANYONE else client.profile
+
+
+def _out_of_scope(
+    request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service, profile: Profile
+) -> Answer:
     body = wire.write_response((), _no_ids)
-    return Answer(body, "out-of-scope", _trace(request, drafts, asked, service), deviations=request.deviations)
+    trace = _trace(request, drafts, asked, service)
+    return Answer(body, "out-of-scope", trace, deviations=request.deviations, profile=profile)
 
 
 def _trace(
@@ -206,8 +221,9 @@ def _assessed(
     shown = () if client.silent else assessment.cards
     if not assessment.findings and not options.card_when_unobtainable:
         _refuse_unobtainable(record, asked)
+    shape = wire.shaped(_linked(shown, engine), _profile(client, engine))
     return Answer(
-        body=_written(_linked(shown, engine), body, request, service),
+        body=_written(shape.cards, body, request, service),
         outcome="complete" if assessment.complete else "incomplete",
         trace=_trace(request, drafts, asked, service, chart.counts),
         rules=tuple(finding.rule for finding in assessment.findings),
@@ -216,6 +232,8 @@ def _assessed(
         unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
         assessment=assessment,
         silent=client.silent,
+        profile=_profile(client, engine),
+        reshaped=shape.changes,
     )
 
 

@@ -111,19 +111,21 @@ def demo(*, once: bool, as_json: bool) -> None:
 @cli.command()
 @click.argument("request", metavar="REQUEST.json", type=click.Path(path_type=Path))
 @click.option("--on", "day", metavar="DATE", help="Day of the call, YYYY-MM-DD.  [default: today in the site's zone]")
+@click.option("--client", "client_id", metavar="ID", help="As this configured client, with its profile.")
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 @click.option("--config", metavar="FILE", help="TOML file with settings.")
-def explain(request: Path, *, day: str | None, as_json: bool, config: str | None) -> None:
+def explain(request: Path, *, day: str | None, client_id: str | None, as_json: bool, config: str | None) -> None:
     """Say what was read from a hook request, as what, and which dates and windows decided."""
     import json
 
     from service.answer import build_engine
     from service.explain import as_text, explain_request
-    from service.settings import load_settings
+    from service.settings import ANYONE, load_settings
 
     settings = load_settings({"config": config})
     engine = build_engine(settings)
-    said = explain_request(_file(request), engine, _day(day, settings))
+    client = ANYONE if client_id is None else settings.client(client_id)
+    said = explain_request(_file(request), engine, _day(day, settings), client)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
 
 

@@ -177,14 +177,7 @@ def _post(address: str, file: Path, signed: str) -> tuple[int, str]:
 
 
 def _client(settings: "Settings", client_id: str) -> "Client":
-    from service.settings import nearest_hint
-
-    for one in settings.clients:
-        if one.id == client_id:
-            if not one.has_keys:
-                raise SettingsError(
-                    f"client {client_id}: it has no keys. Add issuers and one of jwks_url, jwks_file, jwks."
-                )
-            return one
-    hint = nearest_hint(client_id, [one.id for one in settings.clients])
-    raise SettingsError(f"client {client_id}: the settings have no client of this id.{hint}")
+    one = settings.client(client_id)
+    if not one.has_keys:
+        raise SettingsError(f"client {client_id}: it has no keys. Add issuers and one of jwks_url, jwks_file, jwks.")
+    return one

@@ -20,11 +20,12 @@ from cards.problems import Problems
 from service.answer import Answer, DraftTrace, Engine, Trace, answer
 from service.discovery import PREFETCH, SERVICES
 from service.errors import InvalidRequest
+from service.settings import ANYONE, Client
 from service.wire import peek_hook
 
 
-def explain_request(body: bytes, engine: Engine, on: date) -> dict[str, Any]:
-    """Answer a hook request with the service of its hook and explain the answer.
+def explain_request(body: bytes, engine: Engine, on: date, client: Client = ANYONE) -> dict[str, Any]:
+    """Answer a hook request of a client with the service of its hook and explain the answer.
 
     Raises InvalidRequest and DataUnavailable as the service would.
     """
@@ -33,7 +34,7 @@ def explain_request(body: bytes, engine: Engine, on: date) -> dict[str, Any]:
     if service is None:
         known = ", ".join(item.hook for item in SERVICES)
         raise InvalidRequest(f"hook is missing or of no service: send one of {known}.")
-    return explanation(answer(body, service, engine=engine, on=on), engine, on)
+    return explanation(answer(body, service, engine=engine, on=on, client=client), engine, on)
 
 
 def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
             "silentRules": sorted(options.policy.silent),
             "silentClient": given.silent,
         },
+        "profile": {"name": given.profile, "changes": {kind.value: count for kind, count in given.reshaped.items()}},
         "outcome": given.outcome,
         "drafts": [_draft(item) for item in trace.drafts],
         "prefetch": _prefetch(trace),
@@ -290,6 +292,8 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
         yield f"rules evaluated and not shown: {', '.join(policy['silentRules'])}"
     if policy["silentClient"]:
         yield "the client is kept silent: no card is shown"
+    changes = ", ".join(f"{what}: {count}" for what, count in said["profile"]["changes"].items())
+    yield f"profile {said['profile']['name']}{f': {changes}' if changes else ''}"
     yield from _section("Drafts", [_draft_line(item) for item in said["drafts"]])
     yield from _section("Prefetch", [f"{key}: {state}" for key, state in said["prefetch"].items()])
     yield from _section("Read from the record", [f"{kind}: {count}" for kind, count in said["read"].items()])

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from service.errors import SettingsError
-from service.trust import Trust, is_loopback, told_apart
+from service.trust import Profile, Trust, is_loopback, told_apart
 
 PREFIX = "UPA_CDS_"
 CONFIG = "config"
@@ -139,6 +139,10 @@ class Settings(BaseModel):
     announce_version: Literal["none", "2.0.1", "3.0.0"] = Field(
         default="none", description="Version of CDS Hooks that discovery names, an attribute of CDS Hooks 3.0."
     )
+    profile: Profile = Field(
+        default="spec",
+        description="Shape of the cards for callers without keys; a client with keys has its own. See Profiles.",
+    )
     public_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None,
         description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
@@ -188,6 +192,14 @@ class Settings(BaseModel):
     def announced_version(self) -> str | None:
         """Give the version of CDS Hooks for discovery, if the site wants one there."""
         return None if self.announce_version == "none" else self.announce_version
+
+    def client(self, client_id: str) -> Client:
+        """Give the client of this id; raises SettingsError that names the nearest."""
+        for one in self.clients:
+            if one.id == client_id:
+                return one
+        hint = nearest_hint(client_id, [one.id for one in self.clients])
+        raise SettingsError(f"client {client_id}: the settings have no client of this id.{hint}")
 
     @property
     def zone(self) -> ZoneInfo:

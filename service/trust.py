@@ -86,6 +86,8 @@ class Trust(BaseModel):
             raise ValueError("it has issuers and no keys: add jwks_url, jwks_file or jwks")
         if sources and not self.issuers:
             raise ValueError("it has keys and no issuers: add issuers, the iss values of its tokens")
+        if not sources and self.profile != "spec":
+            raise ValueError("profile means nothing without issuers and keys: add both, or set the profile of the file")
         if not sources and (self.jku or self.tenants):
             raise ValueError("jku and tenants mean nothing without issuers and keys: add both, or remove them")
         return self

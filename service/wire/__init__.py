@@ -1,5 +1,7 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
+from service.wire.orders import FhirVersion, Session
+from service.wire.profiles import Reshaped, Shaped, shaped
 from service.wire.request import (
     Deviation,
     HookRequest,
@@ -10,19 +12,23 @@ from service.wire.request import (
     place_of,
     read_request,
 )
-from service.wire.response import Ids, Session, has_update, write_response
+from service.wire.response import Ids, has_update, write_response
 
 __all__ = [
     "Deviation",
+    "FhirVersion",
     "HookRequest",
     "HookService",
     "Ids",
+    "Reshaped",
     "Session",
+    "Shaped",
     "drafts_as_sent",
     "has_update",
     "last_two",
     "peek_hook",
     "place_of",
     "read_request",
+    "shaped",
     "write_response",
 ]

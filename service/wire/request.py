@@ -247,8 +247,13 @@ def _drafts(context: Mapping[str, Any], deviations: list[Deviation]) -> Iterator
     elif isinstance(orders, list) or (isinstance(orders, dict) and isinstance(orders.get("resourceType"), str)):
         entries, level = orders if isinstance(orders, list) else [orders], 1
         deviations.append(Deviation.DRAFTS_NOT_A_BUNDLE)
+    elif orders is None:
+        raise InvalidRequest(
+            "context.draftOrders is missing: send a Bundle of the draft orders. An EHR may leave it out where the "
+            "registration of this service there has no scopes for unsigned orders."
+        )
     else:
-        raise InvalidRequest("context.draftOrders is missing or not a Bundle: send a Bundle of the draft orders.")
+        raise InvalidRequest("context.draftOrders is not a Bundle: send a Bundle of the draft orders.")
     for entry in entries:
         yield from _entry(entry, None, deviations, level)
 

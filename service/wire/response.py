@@ -1,28 +1,22 @@
 """A hook response, written strictly (CDS Hooks 2.0.1, CDS Service Response)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from cards.model import Action, Card, Coding, Order, ServiceOrder, Suggestion, System
+from cards.model import Action, Card, Coding, Suggestion
+from service.wire import orders
+from service.wire.orders import Session
 
-_RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
-_SYSTEMS = {System.RXNORM: _RXNORM}
 # A number of a draft goes back with the digits that the client wrote.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
+# Both are an update on the wire, which carries the whole resource (CDS Hooks 2.0.1, Action).
+_WRITERS = {"update": ("update", orders.updated), "exchange": ("update", orders.exchanged)}
+
 Ids = Callable[[Card, Suggestion | None], str]
 """Gives the uuid of a card, or of one of its suggestions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What actions are written from: whose orders they are, and the drafts as the client sent them, by `Type/id`."""
-
-    patient: str = ""
-    drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_response(cards: Sequence[Card], ids: Ids, session: Session | None = None) -> bytes:
@@ -72,52 +66,15 @@ def _suggestion(card: Card, suggestion: Suggestion, ids: Ids, session: Session) 
 
 
 def _action(action: Action, session: Session) -> dict[str, Any]:
-    updates = action.type == "update"
+    kind, write = _WRITERS.get(action.type, (action.type, orders.created))
     return _present(
         {
-            "type": action.type,
+            "type": kind,
             "description": action.description,
-            "resourceId": None if updates else action.resource_id,
-            "resource": _updated(action, session) if updates else _created(action, session),
+            "resourceId": action.resource_id if action.type not in _WRITERS else None,
+            "resource": write(action, session),
         }
     )
-
-
-def _updated(action: Action, session: Session) -> dict[str, Any] | None:
-    """Return the client's own draft with the order whose place it takes (FHIR R4, priorPrescription)."""
-    if action.order is None or action.resource_id is None:
-        return None
-    return {**session.drafts[action.resource_id], "priorPrescription": {"reference": action.order.replaces}}
-
-
-def _created(action: Action, session: Session) -> dict[str, Any] | None:
-    if action.order:
-        return _medication_request(action.order, session.patient)
-    return _service_request(action.service, session.patient) if action.service else None
-
-
-def _medication_request(order: Order, patient: str) -> dict[str, Any]:
-    """Write a new order by ingredient, with no dose: the prescriber completes it (FHIR R4, MedicationRequest)."""
-    coding = {"system": _SYSTEMS[order.code.system], "code": order.code.value, "display": order.display}
-    return {
-        "resourceType": "MedicationRequest",
-        "status": "draft",
-        "intent": "order",
-        "medicationCodeableConcept": {"coding": [coding], "text": order.display},
-        "subject": {"reference": f"Patient/{patient}"},
-        "priorPrescription": {"reference": order.replaces},
-    }
-
-
-def _service_request(order: ServiceOrder, patient: str) -> dict[str, Any]:
-    """Write a laboratory or screening order by text (FHIR R4, ServiceRequest)."""
-    return {
-        "resourceType": "ServiceRequest",
-        "status": "draft",
-        "intent": "order",
-        "code": {"text": order.text},
-        "subject": {"reference": f"Patient/{patient}"},
-    }
 
 
 def _coding(coding: Coding) -> dict[str, Any]:

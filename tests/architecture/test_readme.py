@@ -80,14 +80,28 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     assert command[1] in (ROOT / ".ci" / "run").read_text()
 
 
-def test_the_toml_example_is_a_valid_configuration(tmp_path: Path) -> None:
+EXAMPLES = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_each_toml_example_is_a_valid_configuration(number: int, tmp_path: Path) -> None:
     from service.settings import load_settings
 
-    example = re.search(r"```toml\n(.*?)```", README, flags=re.DOTALL)
-    assert example
     file = tmp_path / "upa-cds.toml"
-    file.write_text(example[1])
-    assert load_settings({"config": str(file)}, {}).timezone == "Europe/Berlin"
+    file.write_text(EXAMPLES[number])
+    loaded = load_settings({"config": str(file)}, {})
+    given = tomllib.loads(EXAMPLES[number])
+    assert {name: getattr(loaded, name) for name in given.keys() - {"clients"}} == {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name != "clients"
+    }
+    assert [one.id for one in loaded.clients] == [one["id"] for one in given.get("clients", [])]
+    assert all(one.has_keys for one in loaded.clients)
+
+
+def test_each_client_that_the_readme_connects_has_an_example() -> None:
+    parts = README.split("\n### Connecting ")[1:]
+    assert len(parts) >= 4
+    assert all("```toml\n" in part.split("\n## ")[0] for part in parts)
 
 
 def test_the_topic_codes_of_the_cards_are_in_the_changes_contract() -> None:

@@ -18,7 +18,6 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from cards import Catalogue, Policy, Question, evaluate, load_catalogue
-from cards.build import Paragraph, fit
 from cards.catalogue import Approval, EvidenceEntry, Verification
 from cards.model import (
     Card,
@@ -29,11 +28,13 @@ from cards.model import (
     Kind,
     MedicationFact,
     Origin,
+    Paragraph,
     PatientRecord,
     Recognised,
 )
 from cards.monitoring import MONITORING
 from cards.options_card import OPTIONS
+from cards.text import fit
 
 CATALOGUE = load_catalogue()
 ON = date(2026, 11, 23)

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import pytest
 
 from cards import Catalogue, load_catalogue
-from cards.build import LONGEST_DETAIL, Paragraph, fit
 from cards.catalogue import Certainty, EvidenceEntry, Rule, Verification
 from cards.evidence import MOST_LINES, evidence_lines
-from cards.model import Card, Indicator
+from cards.model import Card, Indicator, Paragraph
 from cards.printable import LONGEST_LINE, SERIES
+from cards.text import LONGEST_DETAIL, fit
 from tests.cards.test_card_text import (
     BIOLOGIC,
     CATALOGUE,

@@ -292,7 +292,9 @@ def test_row_71_a_card_with_suggestions_has_a_selection_behavior() -> None:
 
 
 def test_row_72_any_may_be_chosen_of_the_monitoring_orders_and_one_at_most_of_everything_else() -> None:
-    assert {(_topic(card), card["selectionBehavior"]) for card in _cards_with("selectionBehavior")} == {
+    # What the profiles of clients make of it is tested in tests/clients.
+    spec = [card for given in _successes() if "-profile-" not in given.case.name for card in given.body["cards"]]
+    assert {(_topic(card), card["selectionBehavior"]) for card in spec if "selectionBehavior" in card} == {
         ("UPADACITINIBBIOLOGIC", "at-most-one"),
         ("UPADACITINIBJAK", "at-most-one"),
         ("UPADACITINIBIMMUNOSUPPRESSANT", "at-most-one"),
@@ -390,6 +392,8 @@ def test_row_85_an_update_is_the_draft_as_it_was_sent_and_the_order_whose_place_
     for given in _successes():
         for action in (item for item in _actions_of(given.body) if item["type"] == "update"):
             resource = dict(action["resource"])
+            if resource["medicationCodeableConcept"]["text"].find(" (instead of ") > 0:
+                continue  # the sandbox's switch, a new order in the place of its draft: tests/clients
             assert resource.pop("priorPrescription")["reference"].startswith("MedicationRequest/")
             entries = _context(given.case)["draftOrders"]["entry"]
             assert resource in [entry["resource"] for entry in entries], given.case.name

@@ -17,6 +17,7 @@ from service.errors import InvalidRequest
 from service.explain import as_text, explain_request
 from service.replay import service_of
 from service.settings import Settings
+from service.trust import Profile
 
 Run = Callable[..., tuple[object, str, str]]
 
@@ -300,3 +301,55 @@ def _keys(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _keys(item)
+
+
+ONE_CLICK = "order-select__options-after-one-biologic"
+
+
+@pytest.mark.parametrize(
+    ("profile", "line"),
+    [
+        ("spec", "profile spec"),
+        (
+            "epic",
+            (
+                "profile epic: suggestions left to the detail: 5, descriptions made longer: 1, "
+                "selection behaviours changed: 1"
+            ),
+        ),
+        ("sandbox", "profile sandbox: switches as one update: 3"),
+    ],
+)
+def test_the_profile_and_what_it_changed_are_told(profile: Profile, line: str) -> None:
+    case = read_case(ONE_CLICK)
+    said = explain_request(case.body, build_engine(Settings(profile=profile)), case.on)
+    assert said["profile"]["name"] == profile
+    assert line in as_text(said).splitlines()
+
+
+def test_suggestions_that_became_text_are_counted() -> None:
+    case = read_case("order-sign__monitoring-in-rheumatoid-arthritis")
+    said = explain_request(case.body, build_engine(Settings(profile="sandbox")), case.on)
+    assert said["profile"]["changes"] == {"suggestions as text": 6, "selection behaviours changed": 1}
+
+
+def test_an_answer_without_cards_names_its_profile_too() -> None:
+    case = read_case(OUT_OF_SCOPE)
+    said = explain_request(case.body, build_engine(Settings(profile="epic")), case.on)
+    assert said["profile"] == {"name": "epic", "changes": {}}
+
+
+def test_the_command_explains_as_a_configured_client(upa_cds: Run, tmp_path: Path) -> None:
+    case = read_case(ONE_CLICK)
+    request, config = tmp_path / "request.json", tmp_path / "upa-cds.toml"
+    request.write_bytes(case.body)
+    config.write_text(
+        '[[clients]]\nid = "epic"\nissuers = ["https://ehr.example.org"]\n'
+        'jwks_url = "https://ehr.example.org/jwks"\nprofile = "epic"\n'
+    )
+    asked = ("explain", str(request), "--on", str(case.on), "--config", str(config))
+    assert "profile spec\n" in upa_cds(*asked)[1]
+    assert "profile epic: suggestions left to the detail: 5" in upa_cds(*asked, "--client", "epic")[1]
+    code, _, errors = upa_cds(*asked, "--client", "epik")
+    assert code == 2
+    assert "client epik: the settings have no client of this id. Did you mean epic?" in errors

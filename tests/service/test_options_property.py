@@ -1,14 +1,16 @@
 """Rule 1 of the options: whatever option is accepted, the call that follows has no loud card and no second biologic.
 
 Whole hook requests are drawn, each suggestion is applied to the JSON as an order-entry system would do it, and the
-service is asked again.
+service is asked again: for each client profile as its client does it.
 """
 
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import combinations
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -16,13 +18,14 @@ from hypothesis import strategies as st
 
 from cards.catalogue import Category
 from cards.model import State
-from service.answer import Answer, answer, build_engine
+from service.answer import Answer, Engine, answer, build_engine
 from service.discovery import SERVICES, Service
 from service.settings import Settings
 from tests import builders
 
 ON = date(2026, 3, 10)
 ENGINE = build_engine(Settings())
+EPIC, SANDBOX = (replace(ENGINE, options=replace(ENGINE.options, profile=name)) for name in ("epic", "sandbox"))
 OPTIONS = "UPADACITINIBOPTIONS"
 MONITORING = "UPADACITINIBMONITORING"
 BIOLOGICS = ("infliximab", "adalimumab", "risankizumab", "ustekinumab", "vedolizumab", "guselkumab", "etanercept")
@@ -30,6 +33,7 @@ OTHERS = ("omalizumab", "azathioprine", "tofacitinib")
 STATUSES = ("active", "active", "active", "active", "on-hold", "unknown", "completed", "stopped")
 SPARED = {"allergies": "allergies", "conditions": "conditions", "patient": "patient"}
 LOUD = {"warning", "critical"}
+EXAMPLES = 500
 
 Json = dict[str, Any]
 
@@ -89,8 +93,8 @@ def calls(draw: st.DrawFn) -> Json:
     return made
 
 
-def ask(call: Json) -> Answer:
-    return answer(json.dumps(call).encode(), service(call["hook"]), engine=ENGINE, on=ON)
+def ask(call: Json, engine: Engine = ENGINE) -> Answer:
+    return answer(json.dumps(call).encode(), service(call["hook"]), engine=engine, on=ON)
 
 
 def service(hook: str) -> Service:
@@ -136,17 +140,23 @@ def active_biologics(given: Answer) -> list[str]:
 _TAKEN = {State.ORDERED, State.CURRENT}
 
 
-def test_rule_1_no_option_that_is_accepted_leads_to_a_loud_card_or_to_two_biologics() -> None:
-    seen: Counter[str] = Counter()
-
-    @settings(
-        max_examples=300,
+def each_call(holds: Callable[[Json], None]) -> Callable[[], None]:
+    """Draw the same calls for every profile."""
+    chosen = settings(
+        max_examples=EXAMPLES,
         deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(calls())
+    made: Callable[[], None] = chosen(given(calls())(holds))
+    return made
+
+
+def test_rule_1_no_option_that_is_accepted_leads_to_a_loud_card_or_to_two_biologics() -> None:
+    seen: Counter[str] = Counter()
+
+    @each_call
     def holds(call: Json) -> None:
         offered = card(ask(call), OPTIONS)
         for suggestion in offered["suggestions"] if offered else ():
@@ -165,6 +175,108 @@ def test_rule_1_no_option_that_is_accepted_leads_to_a_loud_card_or_to_two_biolog
     assert seen["text"] > 50
 
 
+def test_rule_1_holds_in_epic_which_applies_any_number_of_single_actions() -> None:
+    seen: Counter[str] = Counter()
+
+    @each_call
+    def holds(call: Json) -> None:
+        before = ask(applied(call, {}, call["hook"]), EPIC)
+        cards = json.loads(before.body)["cards"]
+        actions = [action for one in cards for item in one.get("suggestions", []) for action in single(item)]
+        seen.update(action["type"] for action in actions)
+        # A lone create or update would rebuild the combination.
+        assert all(action["type"] == "delete" for action in actions)
+        for count in range(1, len(actions) + 1):
+            for accepted in combinations(actions, count):
+                check_nothing_new(applied(call, {"actions": list(accepted)}, call["hook"]), before)
+
+    holds()
+    assert seen["delete"] > 100
+
+
+def single(suggestion: Json) -> list[Json]:
+    """Return the one action of a suggestion; Epic takes no more, and shows nothing of a suggestion without."""
+    (action,) = suggestion["actions"]
+    return [action]
+
+
+def check_nothing_new(call: Json, before: Answer) -> None:
+    """No other rule, and no biologic but those that were ordered or taken before."""
+    again = ask(call, EPIC)
+    assert loud_topics(again) <= loud_topics(before)
+    if again.assessment and before.assessment:
+        known = before.assessment.exposures.by_ingredient.values()
+        taken = {item.ingredient for item in known if {item.state, item.established} & _TAKEN}
+        assert set(active_biologics(again)) <= taken
+
+
+def loud_topics(given: Answer) -> set[str]:
+    cards = json.loads(given.body)["cards"]
+    return {item["source"]["topic"]["code"] for item in cards if item["indicator"] in LOUD}
+
+
+def test_rule_1_holds_in_the_sandbox_which_takes_a_drug_and_its_text_and_no_more() -> None:
+    seen: Counter[str] = Counter()
+
+    @each_call
+    def holds(call: Json) -> None:
+        one = with_one_draft(call)
+        before = ask(one, SANDBOX)
+        offered = card(before, OPTIONS)
+        for suggestion in offered["suggestions"] if offered else ():
+            seen.update([action["type"] for action in suggestion.get("actions", [])] or ["text"])
+            for hook in ("order-select", "order-sign"):
+                after = applied_in_the_sandbox(one, suggestion, hook)
+                if after["context"]["draftOrders"] != one["context"]["draftOrders"]:
+                    check_after_in_the_sandbox(after)
+
+    holds()
+    assert seen["update"] > 100
+    assert seen["text"] > 100
+    assert set(seen) == {"update", "text"}
+
+
+def with_one_draft(call: Json) -> Json:
+    """Return the call as the sandbox would send it: one draft, which is always `request-123`."""
+    one = copy.deepcopy(call)
+    resource = {**one["context"]["draftOrders"]["entry"][0]["resource"], "id": "request-123"}
+    one["context"]["draftOrders"]["entry"] = [{"resource": resource}]
+    if one["hook"] == "order-select":
+        one["context"]["selections"] = [named(resource)]
+    return one
+
+
+def applied_in_the_sandbox(call: Json, suggestion: Json, hook: str) -> Json:
+    """Apply the first effective action as the sandbox was seen to: drug and text, nothing else of a resource."""
+    after = copy.deepcopy(call)
+    after["hook"] = hook
+    entry = after["context"]["draftOrders"]["entry"][0]
+    for action in suggestion.get("actions", []):
+        concept = action.get("resource", {}).get("medicationCodeableConcept", {})
+        if action["type"] == "delete":
+            entry["resource"].pop("medicationCodeableConcept")
+        elif concept.get("text") and concept.get("coding", [{}])[0].get("code"):
+            text, code = concept["text"], concept["coding"][0]["code"]
+            drug = {"text": text, "coding": [{"system": builders.RXNORM, "code": code, "display": text}]}
+            kept = {key: value for key, value in entry["resource"].items() if key != "priorPrescription"}
+            entry["resource"] = kept | {"medicationCodeableConcept": drug}
+        else:
+            continue
+        break
+    if hook == "order-select":
+        after["context"]["selections"] = [named(entry["resource"])]
+    return after
+
+
+def check_after_in_the_sandbox(call: Json) -> None:
+    """No loud card; and a second biologic only where the text of the order says that it is replaced."""
+    again = ask(call, SANDBOX)
+    assert not loud_topics(again)
+    text = call["context"]["draftOrders"]["entry"][0]["resource"]["medicationCodeableConcept"]["text"]
+    ordered, _, replaced = text.partition(" (instead of ")
+    assert sorted(active_biologics(again)) == sorted({ordered, replaced.removesuffix(")")})
+
+
 def check_link(action: Json, call: Json) -> None:
     """Every order that is written names an order of the record whose place it takes, and that order's drug."""
     recorded = {named(item["resource"]): item for item in call["prefetch"]["medicationRequests"].get("entry", [])}
@@ -176,8 +288,7 @@ def check_link(action: Json, call: Json) -> None:
 
 def check_after(call: Json) -> None:
     again = ask(call)
-    loud = [item for item in json.loads(again.body)["cards"] if item["indicator"] in LOUD]
-    assert not loud
+    assert not loud_topics(again)
     assert len(active_biologics(again)) == 1
 
 

@@ -41,6 +41,7 @@ def refused(*clients: dict[str, Any]) -> str:
         ({"algorithms": ["HS256"]}, "Input should be 'ES256'"),
         ({"leeway_seconds": 301}, "less than or equal to 300"),
         ({"max_lifetime_seconds": 86_401}, "less than or equal to 86400"),
+        ({"issuers": Missing, "jwks": Missing, "profile": "epic"}, "profile means nothing without issuers and keys"),
         ({"profile": "cerner"}, "Input should be 'spec', 'epic' or 'sandbox'"),
     ],
     # By their names and not by a key, which is another one in each process that collects the tests.
