@@ -23,8 +23,8 @@ from service.replay.expect import read_expected
 from service.replay.gates import Exit, Limits
 from service.replay.ledger import Ledger
 from service.replay.report import write_report
-from service.replay.run import by_processes, in_turn, stream
 from service.replay.sides import SideSpec, side_spec
+from service.replay.stream import by_processes, in_turn, stream
 from service.replay.summary import Result, by_class, junit, result, timing, write_changes, write_summary
 from service.settings import Settings
 

@@ -20,8 +20,8 @@ from service.replay.calls import Corpus, corpus
 from service.replay.chunk import Plan, sums
 from service.replay.gates import Limits
 from service.replay.ledger import Ledger
-from service.replay.run import in_turn, stream
 from service.replay.sides import SideSpec
+from service.replay.stream import in_turn, stream
 from service.replay.summary import Result, result, summary, write_changes, write_summary
 from tests.builders import draft, medication_request
 from tests.replay.traffic import COMMON, Mix, answered, traffic, write
@@ -142,7 +142,7 @@ def test_medicines_of_no_rule_change_no_class_and_only_the_denominators(
 def test_the_parts_in_which_calls_are_answered_do_not_matter(
     size: int, exchanges: tuple[Exchange, ...], plan: Plan, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.replay.run.PART", size)
+    monkeypatch.setattr("service.replay.stream.PART", size)
     assert _said(_result(exchanges, plan, tmp_path)) == told
 
 
@@ -164,7 +164,7 @@ def test_parts_merge_to_the_same_whole_in_any_order(
 
 
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.replay.run.PART", 50)
+    monkeypatch.setattr("service.replay.stream.PART", 50)
     quiet = Plan(SideSpec("recorded"), SideSpec("build"), again=0)
     peaks: list[int] = []
     for calls in (150, 150, 900):

@@ -277,7 +277,7 @@ def test_cases_are_compared_by_meaning_with_an_option_of_recordings(upa_cds: Run
 def test_several_processes_give_the_same_results_byte_for_byte(
     upa_cds: Run, recording: Path, knowledge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.replay.run.PART", 15)
+    monkeypatch.setattr("service.replay.stream.PART", 15)
     _other_words(_without_jak(knowledge))
     for jobs in ("1", "2"):
         upa_cds("replay", recording, "--knowledge", knowledge, "--jobs", jobs, "--out", tmp_path / jobs)
@@ -297,7 +297,7 @@ def _behind(state: Path) -> int:
 
 def _killed(arguments: list[str], state: Path) -> None:
     """Start a run of its own and kill it once it has written some of its state."""
-    command = "import service.replay.run as run; run.PART = 10; from service.cli import main; main()"
+    command = "import service.replay.stream as run; run.PART = 10; from service.cli import main; main()"
     process = subprocess.Popen([sys.executable, "-c", command, *arguments], stdout=subprocess.DEVNULL)
     while not _behind(state) and process.poll() is None:
         time.sleep(0.005)
