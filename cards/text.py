@@ -68,12 +68,18 @@ def words(text: str) -> list[str]:
 
     Punctuation and trade-mark signs only separate; soft hyphens and zero-width characters are not there at all.
     """
-    plain = text[:_LONGEST_TEXT].translate(_MARKS)
-    if not plain.isascii():
-        plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
-    found = _WORD.findall(unicodedata.normalize("NFKC", plain).casefold())
+    plain = text[:_LONGEST_TEXT]
+    # Nearly all text is ASCII, and of that only the case is to be folded.
+    found = _WORD.findall(plain.lower() if plain.isascii() else _folded(plain))
     # The cut may have made another word of the last one.
     return found[:-1] if len(text) > _LONGEST_TEXT else found
+
+
+def _folded(text: str) -> str:
+    plain = text.translate(_MARKS)
+    if not plain.isascii():
+        plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFKC", plain).casefold()
 
 
 def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:

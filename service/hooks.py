@@ -1,15 +1,22 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache, partial
+from time import perf_counter
+from uuid import uuid4
 
 import msgspec
 from flask import Blueprint, Response, g, request
+from werkzeug.http import parse_options_header
 
 from service.answer import Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
+from service.recording.format import Exchange
+from service.recording.recorder import Recorder
 from service.settings import ANYONE, Client, Settings
 from service.telemetry import Counts
 
@@ -19,11 +26,28 @@ MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "applicati
 CHUNK = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that was read, for the recording."""
+
+    service: Service
+    client: Client
+    now: datetime
+    body: bytes
+
+
 def hooks_blueprint(
-    settings: Settings, engine: Engine | None, trust: Authenticator, clock: Clock, counts: Counts
+    settings: Settings,
+    engine: Engine | None,
+    trust: Authenticator,
+    clock: Clock,
+    counts: Counts,
+    recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
     pages = Blueprint("hooks", __name__)
+    if recorder is not None:
+        pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
 
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/cds-services", provide_automatic_options=False)
@@ -42,6 +66,7 @@ def hooks_blueprint(
         deviations = _media_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
+        g.call = _Call(service, client, now, body)
         given = answer(body, service, engine=engine, on=now.astimezone(settings.zone).date(), client=client)
         deviations += given.deviations
         counts.add(deviations)
@@ -60,21 +85,52 @@ def hooks_blueprint(
 
 def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
     """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
-    shown = request.headers.getlist("Authorization")
-    client = trust.authenticate(shown, request.remote_addr, service.id, now, feedback=feedback)
+    # A WSGI server gives one value; to ask for all of them reads every header there is.
+    shown = request.headers.get("Authorization")
+    given = () if shown is None else (shown,)
+    client = trust.authenticate(given, request.remote_addr, service.id, now, feedback=feedback)
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
 
 
+def _recorded(response: Response, recorder: Recorder, settings: Settings, engine: Engine | None) -> Response:
+    """Have a call recorded once its answer is on its way; what was refused before its body was read is not."""
+    call: _Call | None = g.get("call")
+    if call is not None and engine is not None:
+        exchange = Exchange(
+            id=uuid4().hex,
+            at=call.now,
+            on=call.now.astimezone(settings.zone).date(),
+            service=call.service.id,
+            hook=call.service.hook,
+            request=call.body,
+            fhir_calls=(),
+            status=response.status_code,
+            response=response.get_data(),
+            latency_ms=round((perf_counter() - g.began) * 1000, 1),
+            knowledge_version=engine.catalogue.version,
+            knowledge_sha256=engine.catalogue.sha256,
+            client=None if call.client is ANYONE else call.client.id,
+            profile=settings.profile if call.client is ANYONE else call.client.profile,
+            jurisdiction=settings.jurisdiction,
+        )
+        recorder.expect()
+        response.call_on_close(partial(recorder.take, exchange))
+    return response
+
+
 def _read(limit: int) -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
-    body = bytearray()
-    while len(body) <= limit and (chunk := request.stream.read(CHUNK)):
-        body += chunk
-    if len(body) > limit:
+    # As a rule all of it comes at once, and joining one part copies nothing.
+    parts: list[bytes] = []
+    size, step = 0, min(request.content_length or CHUNK, limit + 1)
+    while size <= limit and (part := request.stream.read(step)):
+        parts.append(part)
+        size += len(part)
+    if size > limit:
         raise BodyTooLarge(f"The request body is longer than {limit} bytes. Send less, or raise max_body_bytes.")
-    return bytes(body)
+    return b"".join(parts)
 
 
 def _service(service_id: str) -> Service:
@@ -86,11 +142,18 @@ def _service(service_id: str) -> Service:
 
 
 def _media_deviations() -> tuple[str, ...]:
+    return media_deviations(request.headers.get("Content-Type"), request.headers.get("Content-Encoding"))
+
+
+# Clients send the same headers with every call.
+@lru_cache(maxsize=64)
+def media_deviations(content_type: str | None, encoding: str | None) -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; a missing type is served and counted."""
-    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+    if (encoding or "").strip().lower() not in ("", "identity"):
         raise UnsupportedMedia("The request body is compressed. Send it without Content-Encoding.")
-    if request.mimetype and request.mimetype not in MEDIA_TYPES:
+    named, parameters = parse_options_header(content_type)
+    if named and named.lower() not in MEDIA_TYPES:
         raise UnsupportedMedia("The request body is not of type application/json. Set Content-Type to it.")
-    if request.mimetype_params.get("charset", "utf-8").strip().lower() not in ("utf-8", "utf8"):
+    if parameters.get("charset", "utf-8").strip().lower() not in ("utf-8", "utf8"):
         raise UnsupportedMedia("The request body is not in UTF-8. Encode it in UTF-8 and set the charset so.")
-    return () if request.mimetype else ("content-type-missing",)
+    return () if named else ("content-type-missing",)

@@ -40,7 +40,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
-    _server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
+    granian_server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
 
 
 @cache
@@ -106,7 +106,8 @@ def prepare_data_dir(folder: Path) -> None:
         raise SettingsError(f"data_dir {folder}: {reason}. Give another folder with --data-dir.") from error
 
 
-def _server(settings: Settings) -> Any:
+def granian_server(settings: Settings) -> Any:
+    """Make the server of these settings; what it serves is said when it starts."""
     return Granian(
         "service",
         address="127.0.0.1" if settings.host == "localhost" else settings.host,

@@ -8,12 +8,15 @@ import codecs
 import json
 import math
 import re
-from collections.abc import Iterator
 from typing import Any, NoReturn
+
+import msgspec
 
 from service.errors import InvalidRequest
 
 DEEPEST = 64
+_NESTED = frozenset({dict, list})
+_SPACED = re.compile(rb'"[ \n\r\t]')
 _PLAIN_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -32,11 +35,19 @@ def decoded(data: bytes, where: str) -> str:
         raise InvalidRequest(f"{where} is not valid UTF-8: send UTF-8.") from None
 
 
+def check_encoding(data: bytes, where: str) -> None:
+    """Raise InvalidRequest for what is not UTF-8; in nearly every body there is nothing but ASCII."""
+    if not data.isascii():
+        decoded(data, where)
+
+
 def loads(data: bytes, where: str) -> Any:
     """Parse JSON strictly. Errors name the place and the key, never a value.
 
     `where` starts the error message ("The request", "prefetch").
     """
+    if (plain := _plain(data)) is not None:
+        return plain
     text = decoded(data, where)
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused, parse_float=_finite)
@@ -52,6 +63,39 @@ def loads(data: bytes, where: str) -> Any:
     return value
 
 
+def _plain(data: bytes) -> dict[str, Any] | None:
+    """Read an object with a faster decoder where that leaves no doubt, else return None.
+
+    What msgspec accepts it reads as the standard library does, and it accepts nothing that is refused here but repeated
+    keys and depth. No key is repeated where there are as many members as there are ends of keys in the text; in a text
+    that has white space behind a quotation mark, these cannot be counted so simply.
+    """
+    if _SPACED.search(data):
+        return None
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and _members(value) == data.count(b'":') else None
+
+
+def _members(value: Any) -> int:
+    """Count the members of all objects in a value, level by level; -1 where it is nested too deep."""
+    count, level = 0, [value] if type(value) in _NESTED else []
+    for _ in range(DEEPEST):
+        parts: list[Any] = []
+        for item in level:
+            if type(item) is dict:
+                count += len(item)
+                parts += item.values()
+            else:
+                parts += item
+        level = [part for part in parts if type(part) in _NESTED]
+        if not level:
+            return count
+    return -1
+
+
 def too_deep(where: str) -> InvalidRequest:
     """Make the error for JSON that is nested too deep."""
     return InvalidRequest(f"{where} is nested deeper than {DEEPEST} levels: send a flatter structure.")
@@ -59,7 +103,7 @@ def too_deep(where: str) -> InvalidRequest:
 
 def _check(value: Any, text: str, where: str) -> None:
     # Counting brackets is much cheaper than walking, and almost always enough.
-    if text.count("{") + text.count("[") > DEEPEST and any(depth > DEEPEST for depth in _depths(value)):
+    if text.count("{") + text.count("[") > DEEPEST and _members(value) < 0:
         raise too_deep(where)
     if ("\\ud" in text or "\\uD" in text) and _lone_surrogate(value):
         raise InvalidRequest(f"{where} has half of a surrogate pair: send valid Unicode.")
@@ -81,15 +125,6 @@ def _finite(digits: str) -> float:
     if not math.isfinite(number):
         raise ValueError
     return number
-
-
-def _depths(value: Any) -> Iterator[int]:
-    stack = [(value, 1)]
-    while stack:
-        item, depth = stack.pop()
-        if isinstance(item, dict | list):
-            yield depth
-            stack.extend((part, depth + 1) for part in (item.values() if isinstance(item, dict) else item))
 
 
 def _lone_surrogate(value: Any) -> bool:

@@ -4,7 +4,6 @@ Nothing of the patient can be written: a field that is not in FIELDS is dropped,
 and of an exception only its type and place are kept, since messages quote data.
 """
 
-import json
 import logging
 import re
 import traceback
@@ -14,6 +13,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 from uuid import uuid4
+
+import msgspec
 
 LOGGER = "upa_cds"
 FIELDS = (
@@ -45,8 +46,11 @@ def request_id(incoming: str | None) -> str:
 
 def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Write one log line. `event` is a fixed name; fields outside FIELDS are dropped."""
-    known = {name: fields[name] for name in FIELDS if fields.get(name) is not None}
-    logging.getLogger(LOGGER).log(level, event, extra={"fields": known})
+    logger = logging.getLogger(LOGGER)
+    if logger.isEnabledFor(level):
+        known = {name: fields[name] for name in FIELDS if fields.get(name) is not None}
+        # Handed over as it is: who calls from where is not said, and need not be found out.
+        logger.handle(logger.makeRecord(LOGGER, level, "", 0, event, (), None, extra={"fields": known}))
 
 
 def failure(error: BaseException) -> dict[str, str]:
@@ -88,7 +92,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1]:
             line |= failure(record.exc_info[1])
-        return json.dumps(line, ensure_ascii=False)
+        return msgspec.json.encode(line).decode()
 
 
 def logging_config(level: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A key comes from here and never from a token (CDS Hooks 2.0.1, Trusting CDS Clie
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -18,6 +19,7 @@ DEFAULT_ALGORITHMS: tuple[Algorithm, ...] = ("ES384", "RS384")
 Profile = Literal["spec", "epic", "sandbox"]
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str | None) -> bool:
     """Tell whether a host name or address means this machine."""
     if host == "localhost":

@@ -24,6 +24,7 @@ from service.settings import ANYONE, Client, Settings, check_options, check_rule
 SECONDS = 30
 # What the middle of an answer's way may fail with and nobody foresaw: told by its kind, as the service would.
 UNFORESEEN = 500
+READ_FROM_SERVER = "its answer needs the FHIR server of the recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,8 @@ class Build:
     def answer(self, call: Call) -> Answered:
         """Answer one call; what fails is told by its status, as over HTTP."""
         exchange = call.exchange
+        if exchange.fhir_calls:
+            return Answered(NO_ANSWER, left_out=READ_FROM_SERVER)
         service = service_by_id(exchange.service)
         engine, client = self._site_of(call)
         begun = perf_counter()
@@ -218,7 +221,7 @@ class Remote:
         if call.settings not in (None, "{}"):
             return Answered(NO_ANSWER, left_out="the case needs settings of its own")
         if exchange.fhir_calls:
-            return Answered(NO_ANSWER, left_out="the service would need the FHIR server of the recording")
+            return Answered(NO_ANSWER, left_out=READ_FROM_SERVER)
         days = self.today() - exchange.on
         begun = perf_counter()
         address = f"{self.url.rstrip('/')}/cds-services/{exchange.service}"

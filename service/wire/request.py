@@ -15,11 +15,13 @@ import msgspec
 
 from service import strict_json
 from service.errors import InvalidRequest
+from service.wire.fhir_version import FhirVersion, hinted_version
 
 ORDER_HOOKS = frozenset({"order-select", "order-sign"})
 _BODY = "The request"
 _UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 _BIG = 512
+_BEGINNING, _TRIES = 64, 8
 _DEEPEST_ENTRY = 5
 
 
@@ -44,6 +46,7 @@ class Deviation(StrEnum):
     RESOURCE_TYPES = "resource-types"
     RESOURCE_REPAIRED = "resource-repaired"
     RESOURCE_CODES_ONLY = "resource-codes-only"
+    DRAFTS_OF_SEVERAL_VERSIONS = "drafts-of-several-versions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class HookRequest:
 
     `selections` are references `Type/id` into `drafts`, or None where nothing usable was selected: then every draft is.
     `drafts` are the resources of `draftOrders` in their order, sibling Medications among them; `full_urls` are the
-    addresses that the Bundle gave them. Values of `prefetch` are raw JSON.
+    addresses that the Bundle gave them. Values of `prefetch` are raw JSON. `fhir_version` is what the call names, if it
+    names one.
     """
 
     hook: str
@@ -65,6 +69,7 @@ class HookRequest:
     full_urls: tuple[str | None, ...] = ()
     prefetch: Mapping[str, msgspec.Raw] | None = None
     has_fhir_access: bool = False
+    fhir_version: FhirVersion | None = None
     deviations: tuple[Deviation, ...] = ()
 
 
@@ -96,10 +101,10 @@ class HookService(Protocol):
 
 def read_request(body: bytes, service: HookService) -> HookRequest:
     """Read the body of a hook call for a service, or raise InvalidRequest (400)."""
-    strict_json.decoded(body, _BODY)
+    strict_json.check_encoding(body, _BODY)
     deviations: list[Deviation] = []
     prefetch = _prefetch(body, deviations)
-    envelope = strict_json.loads(_without_prefetch(body, prefetch), _BODY)
+    envelope = _envelope(body, prefetch)
     hook = _hook(envelope, service)
     instance = _hook_instance(envelope, deviations)
     context = _context(envelope, deviations)
@@ -115,6 +120,7 @@ def read_request(body: bytes, service: HookService) -> HookRequest:
         full_urls=tuple(url for _, url in drafts),
         prefetch=prefetch,
         has_fhir_access=_has_fhir_access(envelope),
+        fhir_version=hinted_version(envelope),
         deviations=tuple(deviations),
     )
 
@@ -146,25 +152,42 @@ def _prefetch(body: bytes, deviations: list[Deviation]) -> Mapping[str, msgspec.
     return None
 
 
-def _without_prefetch(body: bytes, prefetch: Mapping[str, msgspec.Raw] | None) -> bytes:
-    """Return the body with the large values of prefetch replaced by null.
+def _envelope(body: bytes, prefetch: Mapping[str, msgspec.Raw] | None) -> Any:
+    """Parse a body strictly, with null for the large values of prefetch: what is in these, nobody may ever need."""
+    shorter, cut = _without_prefetch(body, prefetch)
+    envelope = strict_json.loads(shorter, _BODY)
+    # The same bytes may stand elsewhere too. Where all of these keys are null now, it was their values that were cut.
+    if cut and any(envelope["prefetch"].get(key) is not None for key in cut):
+        return strict_json.loads(body, _BODY)
+    return envelope
 
-    A value that cannot be located for certain (a repeated key, the same bytes twice) leaves the body as it is: slower,
-    not less strict.
-    """
+
+def _without_prefetch(body: bytes, prefetch: Mapping[str, msgspec.Raw] | None) -> tuple[bytes, tuple[str, ...]]:
+    """Return the body with the large values of prefetch replaced by null, and their keys."""
     kept: list[bytes] = []
-    at = 0
-    for raw in (prefetch or {}).values():
-        size = memoryview(raw).nbytes
-        if size < _BIG:
+    cut: list[str] = []
+    at, before = 0, max(body.find(b'"prefetch"'), 0)
+    for key, raw in (prefetch or {}).items():
+        value = memoryview(raw)
+        if value.nbytes < _BIG:
             continue
-        value = bytes(raw)
-        start = body.find(value, at)
-        if start < 0 or body.find(value, start + 1) >= 0:
-            return body
+        start = _place(body, value, max(at, before))
+        if start < 0:
+            return body, ()
         kept += (body[at:start], b"null")
-        at = start + size
-    return b"".join((*kept, body[at:])) if kept else body
+        cut.append(key)
+        at = start + value.nbytes
+    return b"".join((*kept, body[at:])) if kept else body, tuple(cut)
+
+
+def _place(body: bytes, value: memoryview, at: int) -> int:
+    """Find a value by how it begins, which is cheaper than to search for all of it; -1 where that does not lead far."""
+    for _ in range(_TRIES):
+        at = body.find(value[:_BEGINNING], at)
+        if at < 0 or body.startswith(value, at):
+            return at
+        at += 1
+    return -1
 
 
 def _hook(envelope: Mapping[str, Any], service: HookService) -> str:

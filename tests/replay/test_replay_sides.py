@@ -98,6 +98,7 @@ def test_what_a_url_cannot_be_asked_is_left_out_and_said(build: Build) -> None:
     (exchange,) = islice(traffic(1), 1)
     read = replace(exchange, fhir_calls=(FhirCall("GET", "Condition?patient=x", 200, b"{}", None),))
     assert "FHIR server of the recording" in str(remote.answer(Call("r", 2, read)).left_out)
+    assert "FHIR server of the recording" in str(build.answer(Call("r", 2, read)).left_out)
 
 
 def test_a_service_that_does_not_answer_is_told_by_its_url(build: Build) -> None:

@@ -121,7 +121,7 @@ def test_without_keys_the_service_says_at_its_start_who_may_call(
     monkeypatch.setattr("service.serve.refuse_taken_port", lambda settings: None)
     monkeypatch.setattr("service.serve.dictConfig", lambda config: None)
     monkeypatch.setattr("service.serve.application", lambda text: None)
-    monkeypatch.setattr("service.serve._server", lambda settings: Server())
+    monkeypatch.setattr("service.serve.granian_server", lambda settings: Server())
     lines: list[str] = []
     serve(Settings.model_validate(site.model_dump() | {"clients": clients}), lines.append)
     assert lines[0].startswith("Serving http://127.0.0.1:8000/cds-services")
