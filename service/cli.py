@@ -1,8 +1,8 @@
 """The command line `upa-cds`: read the arguments, call, choose the exit code.
 
 0 done; 1 the knowledge has problems, a replayed answer differs, or a service does not conform; 2 usage or settings;
-5 a recording is not clean; 65 bad input; 69 a service does not answer; 70 our fault. `replay` has verdicts of its own from
-0 to 5: its wrong usage is 64.
+5 a recording is not clean; 65 bad input; 69 a service does not answer; 70 our fault. `replay` has verdicts of its own,
+0 to 5, and 64 for wrong usage.
 Imports are inside the commands, so that each starts with what it needs and no more.
 """
 
@@ -171,6 +171,7 @@ class _Replay(click.Command):
     help="Share of the calls that are answered twice, to see that the answer is the same.  [default: 1]",
 )
 @click.option("--identified", is_flag=True, help="Take a recording that is not de-identified.")
+@click.option("--lint", is_flag=True, help="Prove first that the recording holds nobody, as `record lint` does.")
 @click.option("--config", metavar="FILE", help="TOML file with settings of the site, for recordings.")
 @click.option("--update", "updating", is_flag=True, help="Write what differs over the recordings of CASES.")
 def replay(path: Path | None, **options: Any) -> None:
@@ -194,7 +195,7 @@ def replay(path: Path | None, **options: Any) -> None:
 
 def _of_recordings(options: dict[str, Any]) -> bool:
     """Say whether an option was given that only makes sense where calls are compared by their meaning."""
-    plain = {"jobs": 1, "twice": 1.0, "resume": False, "identified": False}
+    plain = {"jobs": 1, "twice": 1.0, "resume": False, "identified": False, "lint": False}
     return any(value != plain.get(name) for name, value in options.items())
 
 

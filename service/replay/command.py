@@ -11,11 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from cards import KnowledgeError
+from cards import KnowledgeError, load_catalogue
 from service import __version__
 from service.cases import CaseError
 from service.errors import ServiceError, SettingsError
 from service.recording.format import RecordingError
+from service.recording.lint import Lint
+from service.recording.policy import load_policy
+from service.recording.recorder import listed_words
+from service.recording.words import vocabulary
 from service.replay.calls import Corpus, corpus
 from service.replay.chunk import Plan, sides
 from service.replay.compare import Kind
@@ -61,6 +65,7 @@ class Assignment:
     resume: bool = False
     again: float = 1.0
     identified: bool = False
+    lint: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -108,6 +113,8 @@ def _replayed(order: Assignment, say: Callable[[str], object], terminal: Console
     expected = read_expected(order.expect) if order.expect else None
     calls, plan = corpus(order.path), order.plan
     _refuse_identified(calls, order)
+    if order.lint:
+        _prove_clean(calls, order.site)
     # Knowledge is read again for each run: somebody may have edited it.
     sides.cache_clear()
     old, new = sides(plan)
@@ -132,6 +139,16 @@ def _refuse_identified(calls: Corpus, order: Assignment) -> None:
                 f"{file}: is not de-identified, and a report shows texts of it. "
                 "De-identify it first, or give --identified where you may see and keep it."
             )
+
+
+def _prove_clean(calls: Corpus, site: Settings) -> None:
+    """Refuse recordings in which the proof finds something; the first finding is told by its place."""
+    policy = load_policy()
+    words = vocabulary(load_catalogue(site.knowledge), policy, listed_words(site.record_words))
+    proof = Lint(words, policy)
+    for file in calls.files:
+        for finding in proof.findings(file):
+            raise RecordingError(f"{finding}. Nothing was replayed; see upa-cds record lint.")
 
 
 def _identity(calls: Corpus, plan: Plan, knowledge: tuple[str | None, str | None]) -> dict[str, object]:

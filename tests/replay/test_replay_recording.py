@@ -214,6 +214,12 @@ def test_a_recording_that_is_not_de_identified_needs_a_word(upa_cds: Run, tmp_pa
     assert upa_cds("replay", file, "--identified")[0] == 0
 
 
+def test_a_recording_that_the_proof_refuses_is_not_replayed(upa_cds: Run, recording: Path) -> None:
+    code, out, err = upa_cds("replay", recording, "--lint")
+    assert (code, out) == (5, "")
+    assert "another policy made it" in err
+
+
 def test_a_last_line_that_was_cut_off_is_left_out_and_told(upa_cds: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "cut.ndjson", answered(islice(traffic(1), 3)))
     file.write_bytes(file.read_bytes()[:-5])
