@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 
 from service.cases import Case, CaseError, case_names, read_case
-from service.recording.format import SUFFIXES, Exchange, Header, read_header, read_recording, recording_files
+from service.recording.format import SUFFIXES, Exchange, FhirCall, Header, read_header, read_recording, recording_files
 from service.replay.recorded_cases import service_of
 
 
@@ -93,7 +93,7 @@ def case_call(case: Case) -> Call:
         service=service_of(case).id,
         hook=case.hook,
         request=case.body,
-        fhir_calls=(),
+        fhir_calls=tuple(FhirCall(item.method, item.url, item.status, item.body, item.problem) for item in case.server),
         status=case.status,
         response=json.dumps(case.expected).encode("utf-8"),
         latency_ms=None,

@@ -122,14 +122,14 @@ class ReadAnswer:
 
 
 SILENCE = ReadAnswer(OK)
-_EMPTY = (b'{"cards":[]}', b'{"cards": []}')
+SILENT = (b'{"cards":[]}', b'{"cards": []}')
 
 
 def read_answer(status: int, body: bytes, names: Names, *, months: bool = True) -> ReadAnswer:
     """Read a response. `months` false leaves bare months out of the comparison: a moved date may print another one."""
     if status != OK:
         return ReadAnswer(status)
-    if body in _EMPTY:
+    if body in SILENT:
         return SILENCE
     try:
         cards = msgspec.json.decode(body)["cards"]

@@ -18,6 +18,7 @@ from service.discovery import service_by_id
 from service.errors import ServiceError, UnknownService, Unreachable, operation_outcome
 from service.recording.format import RecordingError
 from service.replay.calls import Call
+from service.replay.fhir_calls import reads_of
 from service.replay.reading import NO_ANSWER, Names
 from service.settings import ANYONE, Client, Settings, check_options, check_rules
 
@@ -133,7 +134,7 @@ class Recorded:
 
 
 class Build:
-    """The program as it is, in this process: its clock is the day of the recording."""
+    """The program as it is, in this process: its clock is the day of the recording, its FHIR server the recording."""
 
     again = True
     exact = True
@@ -160,15 +161,13 @@ class Build:
     def answer(self, call: Call) -> Answered:
         """Answer one call; what fails is told by its status, as over HTTP."""
         exchange = call.exchange
-        if exchange.fhir_calls:
-            return Answered(NO_ANSWER, left_out=READ_FROM_SERVER)
         service = service_by_id(exchange.service)
         engine, client = self._site_of(call)
         begun = perf_counter()
         try:
             if service is None:
                 raise UnknownService("No CDS service has this id. Take the id from GET /cds-services.")
-            given = answer(exchange.request, service, engine=engine, on=exchange.on, client=client)
+            given = answer(exchange.request, service, engine=engine, on=exchange.on, client=client, fhir=reads_of(call))
         except ServiceError as error:
             ms = (perf_counter() - begun) * 1000
             return Answered(error.status, msgspec.json.encode(operation_outcome(error)), ms, problem=error.message)

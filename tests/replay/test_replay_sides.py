@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from service.answer import Engine, answer, build_engine
-from service.cases import read_case
+from service.cases import case_names, read_case
 from service.discovery import service_by_id
 from service.errors import ServiceError, Unreachable, operation_outcome
 from service.recording.format import FhirCall, RecordingError
@@ -98,7 +98,34 @@ def test_what_a_url_cannot_be_asked_is_left_out_and_said(build: Build) -> None:
     (exchange,) = islice(traffic(1), 1)
     read = replace(exchange, fhir_calls=(FhirCall("GET", "Condition?patient=x", 200, b"{}", None),))
     assert "FHIR server of the recording" in str(remote.answer(Call("r", 2, read)).left_out)
-    assert "FHIR server of the recording" in str(build.answer(Call("r", 2, read)).left_out)
+
+
+# Its settings say that the server has no statements, which a recording does not tell.
+_SETTINGS_DECIDE = "order-select__fhir-server-without-statements"
+WITH_SERVER = [name for name in case_names() if read_case(name).server and name != _SETTINGS_DECIDE]
+
+
+@pytest.mark.parametrize("name", WITH_SERVER)
+def test_recorded_reads_answer_for_the_fhir_server_without_its_settings(name: str, build: Build) -> None:
+    call = replace(case_call(read_case(name)), settings=None)
+    given = build.answer(call)
+    assert (given.status, json.loads(given.body)) == (call.exchange.status, json.loads(call.exchange.response))
+
+
+@pytest.mark.parametrize("name", WITH_SERVER)
+def test_a_read_that_was_not_recorded_is_an_error_that_names_no_id(name: str, build: Build) -> None:
+    call = replace(case_call(read_case(name)), settings=None)
+    silent = replace(call.exchange, fhir_calls=(), status=200, response=b'{"cards":[]}')
+    given = build.answer(replace(call, exchange=silent))
+    assert given.status == 502
+    assert str(given.problem).startswith("needs network: ")
+    assert not any(f"{part}" in str(given.problem) for part in ("=", "Patient/", "Medication/"))
+
+
+def test_a_server_that_was_not_read_in_scope_is_not_read_now_either(build: Build) -> None:
+    call = replace(case_call(read_case("order-select__record-only-on-the-fhir-server")), settings=None)
+    refused = replace(call.exchange, fhir_calls=(), status=412, response=b"{}")
+    assert build.answer(replace(call, exchange=refused)).status == 412
 
 
 def test_a_service_that_does_not_answer_is_told_by_its_url(build: Build) -> None:
