@@ -50,7 +50,7 @@ def _assessed() -> Iterator[tuple[str, Any, tuple[ReadCard, ...]]]:
         case = read_case(name)
         engine, client = _engine(json.dumps(dict(case.settings), sort_keys=True))
         try:
-            given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client)
+            given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client, fhir=case.fhir)
         except ServiceError:
             continue
         if given.assessment is None:
