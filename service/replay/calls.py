@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+from cards.detect import DocumentedException
 from service.cases import Case, CaseError, case_names, read_case
 from service.recording.format import SUFFIXES, Exchange, FhirCall, Header, read_header, read_recording, recording_files
 from service.replay.recorded_cases import service_of
@@ -16,7 +17,7 @@ class Call:
     """One call with its place.
 
     `settings` are those of a recorded case, as JSON; None: the settings of the site. `position` tells how far it is in
-    the corpus, in the unit of its size.
+    the corpus, in the unit of its size. `exceptions` are those documented for the patient of a case.
     """
 
     file: str
@@ -24,6 +25,7 @@ class Call:
     exchange: Exchange
     settings: str | None = None
     position: int = 0
+    exceptions: tuple[DocumentedException, ...] = ()
 
     @property
     def where(self) -> str:
@@ -103,4 +105,5 @@ def case_call(case: Case) -> Call:
         profile="spec",
         jurisdiction=str(case.settings.get("jurisdiction", "us")),
     )
-    return Call(case.name, 0, exchange, json.dumps(dict(case.settings), sort_keys=True))
+    settings = json.dumps(dict(case.settings), sort_keys=True)
+    return Call(case.name, 0, exchange, settings, exceptions=case.exceptions)

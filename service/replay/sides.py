@@ -167,7 +167,15 @@ class Build:
         try:
             if service is None:
                 raise UnknownService("No CDS service has this id. Take the id from GET /cds-services.")
-            given = answer(exchange.request, service, engine=engine, on=exchange.on, client=client, fhir=reads_of(call))
+            given = answer(
+                exchange.request,
+                service,
+                engine=engine,
+                on=exchange.on,
+                client=client,
+                fhir=reads_of(call),
+                documented=lambda _: call.exceptions,
+            )
         except ServiceError as error:
             ms = (perf_counter() - begun) * 1000
             return Answered(error.status, msgspec.json.encode(operation_outcome(error)), ms, problem=error.message)
@@ -219,6 +227,8 @@ class Remote:
         exchange = call.exchange
         if call.settings not in (None, "{}"):
             return Answered(NO_ANSWER, left_out="the case needs settings of its own")
+        if call.exceptions:
+            return Answered(NO_ANSWER, left_out="the case needs documented exceptions of its own")
         if exchange.fhir_calls:
             return Answered(NO_ANSWER, left_out=READ_FROM_SERVER)
         days = self.today() - exchange.on
