@@ -186,6 +186,7 @@ class _Replay(click.Command):
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write all results into a folder.")
 @click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a JUnit report.")
 @click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=1, help="Processes.  [default: 1]")
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Workers of a Dask cluster; they must reach --out.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run with the same --out stopped.")
 @click.option(
     "--max-burden", metavar="X", type=float, help="Most alerts per 100 orders that the new side may have more."
@@ -207,7 +208,7 @@ def replay(path: Path | None, **options: Any) -> None:
 
     RECORDING is a file of recorded calls, or a folder of such files. Exit code 0: nothing changes; 1: all changes are
     allowed; 2: one is not; 3: more alerts than --max-burden; 4: slower than --max-p95; 5: the recording cannot be used;
-    64: wrong usage; 69: a service does not answer.
+    64: wrong usage; 69: a service does not answer; 75: a cluster lost its workers, go on with --resume.
 
     CASES is a folder of cases, without it the packaged ones. They are compared word by word; 0: all the same, 1:
     something differs. With an option of recordings they are compared as a recording is.
@@ -267,6 +268,8 @@ def _replay_recording(
         raise _ReplayUsage("--new, --knowledge and --url all name the new side: give one of them.")
     if options["resume"] and options["out"] is None:
         raise _ReplayUsage("--resume needs the --out DIR of the run that was interrupted.")
+    if options["scheduler"]:
+        _check_cluster(options, [options["old"], *named])
     try:
         site = load_settings({"config": config})
     except SettingsError as error:
@@ -275,6 +278,17 @@ def _replay_recording(
         path, site, new=next(iter(named), None), again=twice, limits=Limits(max_burden, max_p95), **options
     )
     return int(replay_recording(order, click.echo, Console(stderr=True)))
+
+
+def _check_cluster(options: dict[str, Any], named: list[str | None]) -> None:
+    from service.replay.sides import side_spec
+
+    if options["out"] is None or options["jobs"] > 1:
+        raise _ReplayUsage("--scheduler needs a folder that all workers reach, --out DIR, and takes no --jobs.")
+    if any(side_spec(side).kind == "url" for side in named if side):
+        raise _ReplayUsage(
+            "--scheduler is for recordings, this build and folders of knowledge: replay against a URL without it."
+        )
 
 
 @cli.command()
@@ -440,7 +454,7 @@ def _screened(
     from datetime import datetime
 
     from service.chunks import processes
-    from service.screen.cluster import cluster
+    from service.cluster import cluster
     from service.screen.progress import progress_bar
     from service.screen.run import Screening, screen
     from service.screen.suppress import MIN_CELL

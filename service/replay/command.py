@@ -14,12 +14,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from cards import KnowledgeError, load_catalogue
 from service import __version__
 from service.cases import CaseError
-from service.errors import ServiceError, SettingsError
+from service.cluster import cluster
+from service.errors import InvalidRequest, ServiceError, SettingsError
 from service.recording.format import RecordingError
 from service.recording.lint import Lint
 from service.recording.policy import load_policy
 from service.recording.recorder import listed_words
 from service.recording.words import vocabulary
+from service.replay.by_cluster import by_cluster
 from service.replay.calls import Corpus, corpus
 from service.replay.chunk import Plan, sides
 from service.replay.compare import Kind
@@ -28,7 +30,7 @@ from service.replay.gates import Exit, Limits
 from service.replay.ledger import Ledger
 from service.replay.report import write_report
 from service.replay.sides import SideSpec, side_spec
-from service.replay.stream import by_processes, in_turn, stream
+from service.replay.stream import Map, by_processes, in_turn, stream
 from service.replay.summary import Result, by_class, junit, result, timing, write_changes, write_summary
 from service.settings import Settings
 
@@ -50,7 +52,8 @@ class ReplayFailed(ServiceError):
 class Assignment:
     """What to replay. `old` and `new` are a folder of knowledge, a URL or `site`; without them: recorded, and `site`.
 
-    With `out` every result goes there, and with `resume` an interrupted run goes on from there.
+    With `out` every result goes there, and with `resume` an interrupted run goes on from there. With `scheduler`, the
+    address of a Dask cluster, its workers answer, and must reach `out`.
     """
 
     path: Path | None
@@ -62,6 +65,7 @@ class Assignment:
     report: Path | None = None
     junit: Path | None = None
     jobs: int = 1
+    scheduler: str | None = None
     resume: bool = False
     again: float = 1.0
     identified: bool = False
@@ -83,7 +87,8 @@ def replay_recording(order: Assignment, say: Callable[[str], object], terminal: 
     """Replay, write the results, tell them, and return the exit code.
 
     Raises ReplayFailed: 5 for a recording or a case that cannot be used, 64 for knowledge, settings or files of the
-    caller that cannot, 69 where a service does not answer, 70 where the program broke down.
+    caller that cannot, 69 where a service or a scheduler does not answer, 70 where the program broke down. Raises
+    WorkerLost where a cluster lost its workers or its scheduler.
     """
     try:
         return _replayed(order, say, terminal)
@@ -111,7 +116,7 @@ def replay_recording(order: Assignment, say: Callable[[str], object], terminal: 
 
 def _replayed(order: Assignment, say: Callable[[str], object], terminal: Console) -> Exit:
     expected = read_expected(order.expect) if order.expect else None
-    calls, plan = corpus(order.path), order.plan
+    calls, plan, each = corpus(order.path), order.plan, _map(order)
     _refuse_identified(calls, order)
     if order.lint:
         _prove_clean(calls, order.site)
@@ -123,13 +128,21 @@ def _replayed(order: Assignment, say: Callable[[str], object], terminal: Console
         if behind:
             say(f"going on after {behind} calls")
         with _progress(calls, behind, terminal) as progress:
-            each = by_processes(order.jobs) if order.jobs > 1 else in_turn
             stream(calls, plan, ledger, each=each, progress=progress)
         found = result(calls, plan, ledger, expected, order.limits)
         _write(found, order)
         for line in told(found):
             say(line)
         return found.code
+
+
+def _map(order: Assignment) -> Map:
+    if order.scheduler and order.out:
+        try:
+            return by_cluster(cluster(order.scheduler), order.out)
+        except InvalidRequest as error:
+            raise ReplayFailed(error.message, Exit.USAGE) from None
+    return by_processes(order.jobs) if order.jobs > 1 else in_turn
 
 
 def _refuse_identified(calls: Corpus, order: Assignment) -> None:

@@ -47,6 +47,7 @@ class Names:
         """Index the names of a catalogue."""
         self._keys = {item.name.casefold(): key for key, item in catalogue.ingredients.items()}
         self.recogniser = recogniser
+        self.sha256 = catalogue.sha256
         subjects = {rule.topic.code: catalogue.roles[key][0] for key, rule in catalogue.rules.items()}
         rules = {key: rule.topic.code for key, rule in catalogue.rules.items()}
         others = (catalogue.wording.incomplete.topic, catalogue.options.topic, catalogue.monitoring.topic)

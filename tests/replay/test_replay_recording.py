@@ -19,75 +19,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from service.answer import Engine, build_engine
-from service.cli import main
 from service.recording.format import Exchange, RecordingWriter
 from service.replay import sides
-from service.settings import Settings
-from tests.replay.traffic import Mix, answered, header, traffic, write
+from tests.replay.candidates import edit, other_words, without_jak
+from tests.replay.traffic import CLINIC, answered, header, traffic, write
 
+pytestmark = pytest.mark.usefixtures("packaged_knowledge_is_loaded_once")
 Run = Callable[..., tuple[object, str, str]]
-CLINIC = Mix(subject=0.8, biologic=0.5, oral=0.8, chart=2)
-
-
-@pytest.fixture(scope="module")
-def exchanges() -> tuple[Exchange, ...]:
-    """Record a hundred calls of a clinic that prescribes a lot of upadacitinib."""
-    return tuple(answered(islice(traffic(7, CLINIC), 100)))
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return build_engine(Settings())
-
-
-@pytest.fixture(autouse=True)
-def packaged_knowledge_is_loaded_once(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
-    """Spare each test the second that the packaged knowledge takes; a candidate is read as it is."""
-    real = build_engine
-    plain = Settings()
-    monkeypatch.setattr("service.replay.sides.build_engine", lambda chosen: engine if chosen == plain else real(chosen))
-
-
-@pytest.fixture
-def recording(tmp_path: Path, exchanges: tuple[Exchange, ...]) -> Path:
-    return write(tmp_path / "week.ndjson.gz", exchanges)
-
-
-@pytest.fixture
-def knowledge(tmp_path: Path) -> Path:
-    folder = tmp_path / "candidate"
-    with as_file(files("cards") / "knowledge") as place:
-        shutil.copytree(place, folder)
-    return folder
-
-
-@pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code or 0, written.out, written.err
-
-    return run
-
-
-def _edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert old in text
-    file.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def _without_jak(knowledge: Path) -> Path:
-    _edit(knowledge / "rules.yaml", "classes: [jak-inhibitor, tyk2-inhibitor]}", "classes: [tyk2-inhibitor]}")
-    return knowledge
-
-
-def _other_words(knowledge: Path) -> Path:
-    _edit(knowledge / "wording.yaml", "Combining is off-label", "To combine is off-label")
-    return knowledge
 
 
 def _summary(folder: Path) -> Any:
@@ -109,12 +47,12 @@ def test_the_build_that_recorded_answers_the_same(upa_cds: Run, recording: Path,
 
 
 def test_another_version_number_alone_changes_nothing(upa_cds: Run, recording: Path, knowledge: Path) -> None:
-    _edit(knowledge / "knowledge.yaml", 'version: "1.0.0"', 'version: "1.0.1"')
+    edit(knowledge / "knowledge.yaml", 'version: "1.0.0"', 'version: "1.0.1"')
     assert upa_cds("replay", recording, "--knowledge", knowledge)[0] == 0
 
 
 def test_other_words_are_allowed_and_told(upa_cds: Run, recording: Path, knowledge: Path) -> None:
-    code, out, _ = upa_cds("replay", recording, "--knowledge", _other_words(knowledge))
+    code, out, _ = upa_cds("replay", recording, "--knowledge", other_words(knowledge))
     assert code == 1
     assert out.startswith("TEXT: ")
     assert out.splitlines()[-1] == "1: something changes, and all of it is allowed"
@@ -123,7 +61,7 @@ def test_other_words_are_allowed_and_told(upa_cds: Run, recording: Path, knowled
 def test_a_deleted_rule_is_found_as_removed_and_every_lost_warning_is_listed(
     upa_cds: Run, recording: Path, knowledge: Path, tmp_path: Path, exchanges: tuple[Exchange, ...]
 ) -> None:
-    code, out, _ = upa_cds("replay", recording, "--knowledge", _without_jak(knowledge), "--out", tmp_path / "out")
+    code, out, _ = upa_cds("replay", recording, "--knowledge", without_jak(knowledge), "--out", tmp_path / "out")
     recorded = sum(
         card["source"]["topic"]["code"] == "UPADACITINIBJAK" and card["indicator"] != "info"
         for exchange in exchanges
@@ -143,7 +81,7 @@ def test_a_deleted_rule_is_found_as_removed_and_every_lost_warning_is_listed(
 def test_a_change_leads_back_to_its_line(
     upa_cds: Run, recording: Path, knowledge: Path, tmp_path: Path, exchanges: tuple[Exchange, ...]
 ) -> None:
-    upa_cds("replay", recording, "--knowledge", _without_jak(knowledge), "--out", tmp_path / "out")
+    upa_cds("replay", recording, "--knowledge", without_jak(knowledge), "--out", tmp_path / "out")
     lines = [json.loads(line) for line in (tmp_path / "out" / "changes.ndjson").read_text().splitlines()]
     assert lines
     # The first line of a recording is its header.
@@ -156,20 +94,20 @@ def test_what_somebody_expects_is_allowed(upa_cds: Run, recording: Path, knowled
         "schema: 1\nallow:\n"
         "  - {change: REMOVED, rule: upadacitinib-jak, reason: moved to another system, reviewer: pharmacist}\n"
     )
-    assert upa_cds("replay", recording, "--knowledge", _without_jak(knowledge), "--expect", expect)[0] == 1
-    _other_words(knowledge)
+    assert upa_cds("replay", recording, "--knowledge", without_jak(knowledge), "--expect", expect)[0] == 1
+    other_words(knowledge)
     assert upa_cds("replay", recording, "--knowledge", knowledge, "--expect", expect)[0] == 2
 
 
 def test_two_folders_of_knowledge_are_compared(upa_cds: Run, recording: Path, knowledge: Path) -> None:
-    code, out, _ = upa_cds("replay", recording, "--old", _without_jak(knowledge), "--new", "site")
+    code, out, _ = upa_cds("replay", recording, "--old", without_jak(knowledge), "--new", "site")
     assert code == 1
     assert "ADDED: " in out
     assert "+0.00" not in out
 
 
 def test_more_alerts_than_the_limit_is_a_code_of_its_own(upa_cds: Run, recording: Path, knowledge: Path) -> None:
-    new = ("--old", _without_jak(knowledge), "--new", "site")
+    new = ("--old", without_jak(knowledge), "--new", "site")
     assert upa_cds("replay", recording, *new, "--max-burden", "0")[0] == 3
     assert upa_cds("replay", recording, *new, "--max-burden", "100")[0] == 1
 
@@ -182,7 +120,7 @@ def test_slower_than_the_limit_is_a_code_of_its_own(upa_cds: Run, recording: Pat
 def test_a_forbidden_change_weighs_more_than_the_burden_and_that_more_than_the_time(
     upa_cds: Run, recording: Path, knowledge: Path
 ) -> None:
-    _without_jak(knowledge)
+    without_jak(knowledge)
     every = ("--max-burden", "-100", "--max-p95", "0")
     assert upa_cds("replay", recording, "--knowledge", knowledge, *every)[0] == 2
     assert upa_cds("replay", recording, *every)[0] == 3
@@ -237,6 +175,10 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_told(upa_cds: Run, tmp_pat
         ["--new", "a", "--knowledge", "b"],
         ["--resume"],
         ["--jobs", "0"],
+        ["--scheduler", "tcp://127.0.0.1:9"],
+        ["--scheduler", "tcp://127.0.0.1:9", "--out", "out", "--jobs", "2"],
+        ["--scheduler", "tcp://127.0.0.1:9", "--out", "out", "--old", "http://service.example"],
+        ["--scheduler", "tcp://127.0.0.1:9", "--out", "out", "--url", "http://service.example"],
         ["--twice", "2"],
         ["--expect", "nowhere.yaml"],
         ["--knowledge", "nowhere"],
@@ -274,7 +216,7 @@ def test_cases_are_compared_by_meaning_with_an_option_of_recordings(upa_cds: Run
     code, out, _ = upa_cds("replay", tmp_path / "cases", "--report", tmp_path / "page.html")
     assert code == 0
     assert "3 calls" in out
-    _edit(tmp_path / "cases" / "order-select__three-rules-at-once" / "expected.json", '"warning"', '"critical"')
+    edit(tmp_path / "cases" / "order-select__three-rules-at-once" / "expected.json", '"warning"', '"critical"')
     code, out, _ = upa_cds("replay", tmp_path / "cases", "--report", tmp_path / "page.html")
     assert code == 2
     assert "DOWNGRADED" in out
@@ -284,7 +226,7 @@ def test_several_processes_give_the_same_results_byte_for_byte(
     upa_cds: Run, recording: Path, knowledge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.replay.stream.PART", 15)
-    _other_words(_without_jak(knowledge))
+    other_words(without_jak(knowledge))
     for jobs in ("1", "2"):
         upa_cds("replay", recording, "--knowledge", knowledge, "--jobs", jobs, "--out", tmp_path / jobs)
     for name in ("summary.json", "changes.ndjson", "junit.xml"):
@@ -315,7 +257,7 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same_summary_byte_for_byte(
     upa_cds: Run, tmp_path: Path, knowledge: Path
 ) -> None:
     long = write(tmp_path / "long.ndjson.gz", answered(islice(traffic(3, CLINIC), 600)))
-    options = [str(long), "--knowledge", str(_without_jak(knowledge))]
+    options = [str(long), "--knowledge", str(without_jak(knowledge))]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     upa_cds("replay", *options, "--out", whole)
     _killed(["replay", *options, "--out", str(cut)], cut / "replay.sqlite")
@@ -380,7 +322,7 @@ def _page(file: Path) -> _Page:
 def test_the_report_is_one_page_that_loads_nothing(
     upa_cds: Run, recording: Path, knowledge: Path, tmp_path: Path
 ) -> None:
-    _other_words(_without_jak(knowledge))
+    other_words(without_jak(knowledge))
     upa_cds("replay", recording, "--knowledge", knowledge, "--report", tmp_path / "page.html")
     page = _page(tmp_path / "page.html")
     assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
@@ -394,7 +336,7 @@ def test_the_report_is_one_page_that_loads_nothing(
 def test_no_text_of_a_card_becomes_markup_of_the_report(
     upa_cds: Run, recording: Path, knowledge: Path, tmp_path: Path
 ) -> None:
-    _edit(knowledge / "wording.yaml", "Combining is off-label", "<script>alert(1)</script><b title='x'> is off-label")
+    edit(knowledge / "wording.yaml", "Combining is off-label", "<script>alert(1)</script><b title='x'> is off-label")
     upa_cds("replay", recording, "--knowledge", knowledge, "--report", tmp_path / "page.html")
     page = _page(tmp_path / "page.html")
     assert "script" not in page.tags
@@ -404,7 +346,7 @@ def test_no_text_of_a_card_becomes_markup_of_the_report(
 def test_the_junit_report_fails_where_the_gate_does(
     upa_cds: Run, recording: Path, knowledge: Path, tmp_path: Path
 ) -> None:
-    _other_words(_without_jak(knowledge))
+    other_words(without_jak(knowledge))
     upa_cds("replay", recording, "--knowledge", knowledge, "--junit", tmp_path / "j.xml", "--max-burden", "5")
     suite = ElementTree.fromstring((tmp_path / "j.xml").read_bytes())
     failed = {test.get("name") for test in suite if test.find("failure") is not None}

@@ -65,6 +65,10 @@ class Mix:
     chart: int = 20
 
 
+# A clinic that prescribes a lot of upadacitinib.
+CLINIC = Mix(subject=0.8, biologic=0.5, oral=0.8, chart=2)
+
+
 def traffic(seed: int, mix: Mix | None = None) -> Iterator[Exchange]:
     """Yield calls without answers, without an end."""
     dice = random.Random(seed)

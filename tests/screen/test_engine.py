@@ -5,31 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.chunks import Ledger, finish, in_this_process, processes, whole_file
-from service.errors import InvalidRequest, Unreachable, WorkerLost
-from service.screen.cluster import cluster
+from service.cluster import cluster
+from service.errors import InvalidRequest, WorkerLost
 from service.screen.plan import Place
+from tests.clusters import cluster_of_three, killing, needs_dask, workers_left
 from tests.screen.exports import SMALL_CHUNKS, Known
 
 Screen = Callable[..., dict[str, Any]]
-distributed: Any = import_module("distributed") if find_spec("distributed") else None
-# Continuous integration installs the extra and sets this: there, no Dask is a failure and no reason to skip.
-needs_dask = pytest.mark.skipif(
-    distributed is None and "TEST_CLUSTER" not in os.environ,
-    reason="Dask is not installed: pip install -e '.[cluster]'",
-)
-
-
 STOPPED, KILLED = 3, 15
 
 
@@ -159,49 +148,6 @@ def _interrupted(done: int, of: int) -> None:
         raise KeyboardInterrupt
 
 
-@contextmanager
-def _dask(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    program = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", *arguments],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__GIL__ENABLED": "false"},
-    )
-    try:
-        yield program
-    finally:
-        program.kill()
-        program.wait()
-
-
-@contextmanager
-def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Run a scheduler and three workers, each a process of its own on loopback."""
-    known = folder / "scheduler.json"
-    loopback = ("--host", "127.0.0.1", "--no-dashboard")
-    with ExitStack() as running:
-        running.enter_context(
-            _dask("distributed.cli.dask_scheduler", *loopback, "--port", "0", "--scheduler-file", str(known))
-        )
-        address = _address(known)
-        options = ("--no-nanny", "--nthreads", "1", "--local-directory", str(folder), "--death-timeout", "60")
-        workers = [
-            running.enter_context(_dask("distributed.cli.dask_worker", address, *loopback, *options)) for _ in range(3)
-        ]
-        with distributed.Client(address, set_as_default=False) as client:
-            client.wait_for_workers(3, timeout=120)
-        yield address, workers
-
-
-def _address(file: Path) -> str:
-    for _ in range(600):
-        if file.exists() and file.read_text().endswith("}"):
-            return str(json.loads(file.read_text())["address"])
-        time.sleep(0.1)
-    raise AssertionError("the scheduler did not start")
-
-
 @needs_dask
 @pytest.mark.enable_socket
 @pytest.mark.filterwarnings("default")
@@ -211,49 +157,20 @@ def test_a_cluster_that_loses_one_of_three_workers_gives_the_result_of_one_proce
     folder, known = export
     one, three = tmp_path / "one.csv", tmp_path / "three.csv"
     alone = screened(folder, chunk_bytes=SMALL_CHUNKS, patients=one)
-    with _cluster(tmp_path) as (address, workers):
+    with cluster_of_three(tmp_path) as (address, workers):
         told: list[int] = []
-        with distributed.Client(address, set_as_default=False) as client:
-            name = next(name for name, pid in client.run(os.getpid).items() if pid == workers[0].pid)
+        kills = killing(address, workers[0], stopped=STOPPED, killed=KILLED)
 
         def progress(done: int, of: int) -> None:
             told.append(done)
-            if done == STOPPED:
-                # A stopped process holds what it has and what it is given, so that it is killed while it has work.
-                workers[0].send_signal(signal.SIGSTOP)
-            elif done == KILLED:
-                with distributed.Client(address, set_as_default=False) as client:
-                    assert client.processing()[name]
-                workers[0].kill()
-                workers[0].wait()
+            kills(done)
 
         asked = {"chunk_bytes": SMALL_CHUNKS, "patients": three, "work": tmp_path / "work", "progress": progress}
         result = screened(folder, workers=cluster(address), **asked)
-        with distributed.Client(address, set_as_default=False) as client:
-            assert len(client.scheduler_info()["workers"]) == 2
+        assert workers_left(address) == 2
     assert json.dumps(result) == json.dumps(alone)
     assert three.read_bytes() == one.read_bytes()
     assert result["patients"]["inExport"] == known.records.total()
     # Each stage tells once how many were done before it, and then one more at each task.
     assert sorted(set(told)) == list(range(max(told) + 1))
     assert len(told) == max(told) + 2
-
-
-@needs_dask
-@pytest.mark.enable_socket
-@pytest.mark.filterwarnings("default")
-def test_a_scheduler_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.screen.cluster._SECONDS", 1)
-    with pytest.raises(Unreachable, match="no Dask scheduler answers"):
-        list(cluster("tcp://127.0.0.1:9")(squared, range(2)))
-
-
-def test_without_dask_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InvalidRequest, match=r"upadacitinib-cds\[cluster\]"):
-        cluster("tcp://127.0.0.1:8786")
-
-
-def test_the_adapter_is_small() -> None:
-    file = Path(__file__).parents[2] / "service" / "screen" / "cluster.py"
-    assert len(file.read_text().splitlines()) < 150

@@ -1,16 +1,16 @@
-"""The tasks of a screening on a Dask cluster: more machines than one, the same result.
+"""The tasks of a screening or a replay on a Dask cluster: more machines than one, the same result.
 
-The scheduler gets numbers of tasks and gives back counts; what is laid down by patient stays in the work folder, which
+The scheduler gets numbers of tasks and gives back what they add up to; the records themselves stay in a folder, which
 every worker must reach under the same path. A worker that is lost costs only time: Dask gives its tasks to another, and
 the result of a task is kept under its number, so none is lost or counted twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Any
 
-from service.chunks import Work, Workers
+from service.chunks import Work
 from service.errors import InvalidRequest, Unreachable, WorkerLost
 
 _SECONDS = 15
@@ -19,9 +19,14 @@ _AHEAD = 3
 _LEAST_AHEAD = 12
 
 
-def cluster(scheduler: str) -> Workers:
+Cluster = Callable[[Work, Iterable[int]], Iterator[tuple[int, bytes]]]
+"""Does tasks as their numbers come, in any order, and gives each number once with its result."""
+
+
+def cluster(scheduler: str) -> Cluster:
     """Return workers that are those of a Dask scheduler, say `tcp://10.0.0.5:8786`.
 
+    They take the numbers of tasks a few ahead, so that what lays down the tasks need not have them all at once.
     Raises InvalidRequest where the extra `cluster` is not installed, Unreachable where no scheduler answers.
     """
     try:
@@ -31,7 +36,7 @@ def cluster(scheduler: str) -> Workers:
             "--scheduler needs Dask: install it with pip install 'upadacitinib-cds[cluster]', on the workers too."
         ) from None
 
-    def run(work: Work, tasks: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    def run(work: Work, tasks: Iterable[int]) -> Iterator[tuple[int, bytes]]:
         with closing(_client(distributed, scheduler)) as client:
             try:
                 yield from _results(distributed, client, work, tasks)
@@ -54,7 +59,7 @@ def _client(distributed: Any, scheduler: str) -> Any:
         ) from None
 
 
-def _results(distributed: Any, client: Any, work: Work, tasks: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+def _results(distributed: Any, client: Any, work: Work, tasks: Iterable[int]) -> Iterator[tuple[int, bytes]]:
     """Hand out tasks as results come in, and yield each result once, whoever gave it."""
     waiting = iter(tasks)
     window = max(_LEAST_AHEAD, _AHEAD * sum(client.nthreads().values()))
