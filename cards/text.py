@@ -37,7 +37,8 @@ def plain(text: str, longest: int = 60) -> str:
 
 
 def _line(text: str, longest: int) -> str:
-    kept = "".join(" " if char.isspace() else char for char in text if _kept(char))
+    # Of what is printable nothing is dropped, and all the white space in it is the common space.
+    kept = text if text.isprintable() else "".join(" " if char.isspace() else char for char in text if _kept(char))
     line = " ".join(kept.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
