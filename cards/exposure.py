@@ -137,10 +137,8 @@ def exposures(record: PatientRecord, catalogue: Catalogue, on: date) -> Exposure
                 counted.setdefault(item.ingredient, []).append((fact, item))
     session = _Session.of(record.medications, on)
     found: dict[str, Exposure] = {}
-    for ingredient in catalogue.ingredients:
-        facts = counted.get(ingredient, [])
-        if not facts:
-            continue
+    for ingredient in sorted(counted.keys() & catalogue.place.keys(), key=catalogue.place.__getitem__):
+        facts = counted[ingredient]
         calculator = _Calculator(catalogue, ingredient, on, session)
         ignored.extend(
             Ignored(fact.ref, ingredient, Ignore.REPLACED_BY_DRAFT) for fact, _ in facts if session.supersedes(fact)
