@@ -128,8 +128,14 @@ class Exposures:
     before: Mapping[str, Exposure]
 
 
-def exposures(record: PatientRecord, catalogue: Catalogue, on: date) -> Exposures:
-    """Return the exposure of every ingredient that the record names, as of `on`."""
+def exposures(
+    record: PatientRecord, catalogue: Catalogue, on: date, before: Mapping[str, Exposure] | None = None
+) -> Exposures:
+    """Return the exposure of every ingredient that the record names, as of `on`.
+
+    `before` are the exposures that the record alone shows, where they are known: those of the same record with other
+    drafts.
+    """
     ignored: list[Ignored] = []
     counted: dict[str, list[tuple[MedicationFact, Recognised]]] = {}
     for fact in record.medications:
@@ -141,18 +147,19 @@ def exposures(record: PatientRecord, catalogue: Catalogue, on: date) -> Exposure
                 counted.setdefault(item.ingredient, []).append((fact, item))
     session = _Session.of(record.medications, on)
     found: dict[str, Exposure] = {}
-    before: dict[str, Exposure] = {}
+    alone: dict[str, Exposure] = {}
     for ingredient in sorted(counted.keys() & catalogue.place.keys(), key=catalogue.place.__getitem__):
         facts = counted[ingredient]
         calculator = _Calculator(catalogue, ingredient, on, session)
         ignored.extend(
             Ignored(fact.ref, ingredient, Ignore.REPLACED_BY_DRAFT) for fact, _ in facts if session.supersedes(fact)
         )
-        if alone := calculator.alone(facts):
-            before[ingredient] = alone
-        if exposure := calculator.exposure(facts, alone):
+        recorded = calculator.alone(facts) if before is None else before.get(ingredient)
+        if recorded:
+            alone[ingredient] = recorded
+        if exposure := calculator.exposure(facts, recorded):
             found[ingredient] = exposure
-    return Exposures(found, tuple(ignored), before)
+    return Exposures(found, tuple(ignored), alone)
 
 
 def ignore_reason(fact: MedicationFact, item: Recognised, on: date) -> Ignore | None:

@@ -183,10 +183,12 @@ class _Chooser:
         # What was tried and ended for an unknown reason comes last; the order is otherwise that of the knowledge.
         offers.sort(key=lambda item: item.tried is not None)
         room = self.situation.catalogue.options.most
+        # What a click would lead to is worked out for what is shown only.
+        shown = tuple(item if item.text_only else self._judged(item) for item in offers[:room])
         return Choice(
             indication=self.indication,
             pairs=self.pairs,
-            offers=tuple(offers[:room]),
+            offers=shown,
             left_out=(*self._left_out(), *((item.ingredient, Excluded.NO_ROOM) for item in offers[room:])),
             holds=self._holds,
             named_for=self._named[0] if self._named else None,
@@ -279,15 +281,15 @@ class _Chooser:
             if in_force(partner):
                 yield Offer(Form.CONTINUE, key, others, options.get(key), text_only=TextOnly.ADVICE)
             else:
-                offer = Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key))
-                yield self._with_changes(offer, self._updates(partner))
+                changes = self._updates(partner)
+                yield Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key), changes)
 
     def _alternatives(self) -> Iterator[Offer]:
         before = tuple(item.ingredient for item in self._in_force)
         for option in self._candidates:
-            if self._against[option.ingredient] is None:
-                offer = Offer(Form.INSTEAD, option.ingredient, before, option, self._tried(option.ingredient))
-                yield self._with_changes(offer, self._switch(option.ingredient))
+            key = option.ingredient
+            if self._against[key] is None:
+                yield Offer(Form.INSTEAD, key, before, option, self._tried(key), self._switch(key))
 
     @cached_property
     def _candidates(self) -> tuple[Option, ...]:
@@ -354,13 +356,13 @@ class _Chooser:
 
     # What one click may do.
 
-    def _with_changes(self, offer: Offer, changes: tuple[Change, ...]) -> Offer:
-        reason = self._text_only(changes)
-        if reason:
-            return replace(offer, text_only=reason)
-        return replace(offer, changes=self._judged(changes), recommended=self._recommended(offer))
+    def _judged(self, offer: Offer) -> Offer:
+        """Return an offer as text where its changes may not be one click."""
+        if reason := self._text_only(offer.changes):
+            return replace(offer, changes=(), text_only=reason)
+        return replace(offer, changes=self._linked(offer.changes), recommended=self._recommended(offer))
 
-    def _judged(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    def _linked(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Return the changes, those that write an order with their need of the link to the order it replaces."""
         if not any(item.replaces for item in changes):
             return changes
@@ -380,11 +382,16 @@ class _Chooser:
 
     def _switch(self, ingredient: str) -> tuple[Change, ...]:
         """Return the changes that put an order for `ingredient` in the place of the one drug in force."""
-        deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
         order = self._replaceable
-        if order is None or not deletes or not self._own(deletes):
+        if order is None or not self._taken_back:
             return ()
-        return (*deletes, Change("create", ingredient, replaces=order.ref))
+        return (*self._taken_back, Change("create", ingredient, replaces=order.ref))
+
+    @cached_property
+    def _taken_back(self) -> tuple[Change, ...]:
+        """Return the changes that take back the drafts of what is not in force; none where one is not ours to take."""
+        deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
+        return tuple(deletes) if self._own(deletes) else ()
 
     def _updates(self, partner: Exposure) -> tuple[Change, ...]:
         """Return the changes that make the drafts of `partner` take the place of the subject drug's order."""
@@ -462,7 +469,7 @@ def _loud(found: Exposures, situation: Situation) -> bool:
 def _after(changes: tuple[Change, ...], situation: Situation) -> Exposures:
     """Return the exposures of the record as it would be after the changes."""
     after = replace(situation.record, medications=_applied(changes, situation.record.medications))
-    return exposures(after, situation.catalogue, situation.ask.on)
+    return exposures(after, situation.catalogue, situation.ask.on, situation.found.before)
 
 
 def _is_biologic(ingredient: str, catalogue: Catalogue) -> bool:
