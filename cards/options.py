@@ -32,7 +32,7 @@ from cards.model import (
 from cards.problems import Problems
 
 PREGNANCY = "pregnancy"
-_REQUEST = "MedicationRequest/"
+_REQUESTS = ("MedicationRequest/", "MedicationOrder/")
 _NEW = frozenset({"draft", None})
 
 
@@ -400,7 +400,7 @@ class _Chooser:
             Change("update", partner.ingredient, fact.ref, order.ref if order else None) for fact in partner.drafts
         ]
         linked = any(fact.prior_prescription for fact in partner.drafts)
-        requests = all(fact.ref.startswith(_REQUEST) for fact in partner.drafts)
+        requests = all(fact.ref.startswith(_REQUESTS) for fact in partner.drafts)
         return (
             tuple(changes)
             if order and in_force(self._subject) and not linked and requests and self._own(changes)
@@ -446,7 +446,7 @@ def order_in_force(exposure: Exposure) -> MedicationFact | None:
         for item in exposure.contributions
         if item.basis is Basis.ACTIVE and item.fact.kind is Kind.REQUEST and item.fact.origin is Origin.CHART
     ]
-    named = [fact for fact in orders if fact.id and fact.ref.startswith(_REQUEST)]
+    named = [fact for fact in orders if fact.id and fact.ref.startswith(_REQUESTS)]
     return named[0] if len(orders) == len(named) == 1 else None
 
 
@@ -492,7 +492,7 @@ def _applied(changes: tuple[Change, ...], facts: tuple[MedicationFact, ...]) -> 
 
 def _created(change: Change) -> MedicationFact:
     return MedicationFact(
-        ref=f"{_REQUEST}#option",
+        ref="MedicationRequest/#option",
         kind=Kind.REQUEST,
         origin=Origin.DRAFT,
         recognised=(Recognised(change.ingredient, change.ingredient),),

@@ -15,11 +15,20 @@ from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, R
 from service import wire
 from service.discovery import Service
 from service.errors import DataUnavailable, InvalidRequest
-from service.fhir import ChartReading, Draft, Drafts, MedicationLibrary, draft_facts, read_chart, scan_drafts
+from service.fhir import (
+    ChartReading,
+    Draft,
+    Drafts,
+    MedicationLibrary,
+    draft_facts,
+    read_chart,
+    scan_drafts,
+    version_of_all,
+)
 from service.prefetch import Prefetched, collect
 from service.settings import ANYONE, Client, Settings
 from service.trust import Profile
-from service.wire import HookRequest, Reshaped
+from service.wire import FhirVersion, HookRequest, Reshaped
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
@@ -52,7 +61,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class DraftTrace:
-    """What the first look made of one draft; `asked` says that the call is about it.
+    """What the first look made of one draft, `look`; `asked` says that the call is about it.
 
     `unidentified` says that a drug was chosen which nothing names.
     """
@@ -63,17 +72,23 @@ class DraftTrace:
     recognised: tuple[Recognised, ...]
     unresolved: bool
     unidentified: bool
+    look: Draft = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a call brought, for `explain`: the drafts, the prefetch keys, and how many resources of each type."""
+    """What a call brought, for `explain`: the drafts, the prefetch keys, and how many resources of each type.
+
+    `versions` counts what was read of the record by its FHIR version; actions are written in `answered_in`.
+    """
 
     service: str
     hook: str
     drafts: tuple[DraftTrace, ...]
     prefetch: tuple[str, ...]
     read: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[FhirVersion, int] = field(default_factory=dict)
+    answered_in: FhirVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +134,15 @@ def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: C
     profile = _profile(client, engine)
     request = wire.read_request(body, service)
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
-    drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser)
+    hint = request.fhir_version
+    drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser, hint)
     asked = _asked(request, drafts)
     if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service, profile)
     prefetched = collect(request)
     if drafts.unresolved:
-        drafts = scan_drafts(request.drafts, request.patient, library.extended(prefetched.resources), engine.recogniser)
+        library = library.extended(prefetched.resources)
+        drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser, hint)
         asked = _asked(request, drafts)
     if not _in_scope(request, asked, engine) and not _unresolved(asked):
         return _out_of_scope(request, drafts, asked, service, profile)
@@ -151,13 +168,17 @@ def _trace(
     asked: tuple[Draft, ...],
     service: Service,
     read: Mapping[str, int] = MappingProxyType({}),
+    versions: Mapping[FhirVersion, int] = MappingProxyType({}),
+    answered_in: FhirVersion | None = None,
 ) -> Trace:
     refs = {draft.ref for draft in asked}
     looks = tuple(
-        DraftTrace(draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified)
+        DraftTrace(
+            draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified, draft
+        )
         for draft in drafts.items
     )
-    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read)
+    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, versions, answered_in)
 
 
 def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
@@ -203,7 +224,8 @@ def _assessed(
     client: Client,
 ) -> Answer:
     ordered = draft_facts(drafts)
-    chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser)
+    chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser, request.fhir_version)
+    version = version_of_all(ordered.writings, chart.writings, request.fhir_version)
     record = PatientRecord(
         patient=request.patient,
         medications=(*ordered.medications, *chart.medications),
@@ -223,9 +245,9 @@ def _assessed(
         _refuse_unobtainable(record, asked)
     shape = wire.shaped(_linked(shown, engine), _profile(client, engine))
     return Answer(
-        body=_written(shape.cards, body, request, service),
+        body=_written(shape.cards, body, request, service, version),
         outcome="complete" if assessment.complete else "incomplete",
-        trace=_trace(request, drafts, asked, service, chart.counts),
+        trace=_trace(request, drafts, asked, service, chart.counts, chart.versions, version),
         rules=tuple(finding.rule for finding in assessment.findings),
         indicators=tuple(card.indicator.value for card in shown),
         deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
@@ -250,9 +272,11 @@ def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
     )
 
 
-def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service) -> bytes:
+def _written(
+    cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service, version: FhirVersion
+) -> bytes:
     sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
-    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent))
+    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent, version))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:

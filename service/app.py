@@ -31,11 +31,13 @@ from service.errors import (
 from service.evidence import evidence_blueprint
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.telemetry import Counts
 
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
+RECORDER = "upa_cds_recorder"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
 PREFLIGHTS = {
@@ -57,7 +59,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
     With `ready` it raises KnowledgeError instead. Raises SettingsError if the settings name a rule that the
-    knowledge does not have.
+    knowledge does not have, or recordings that cannot be made.
     """
     app = Flask("service", static_folder=None)
     # An answer is never a redirect: browsers refuse one for a preflight.
@@ -65,9 +67,10 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     app.url_map.merge_slashes = False
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
-    app.extensions |= {EXTENSION: engine, TRUST: trust}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts))
+    recorder = _recorder(settings, engine)
+    app.extensions |= {EXTENSION: engine, TRUST: trust, RECORDER: recorder}
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, recorder))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts, recorder))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
@@ -117,6 +120,11 @@ def _engine(settings: Settings, *, ready: bool) -> Engine | None:
     check_rules(settings, engine.catalogue.rules)
     check_options(settings, engine.catalogue.options.ingredients())
     return engine
+
+
+def _recorder(settings: Settings, engine: Engine | None) -> Recorder | None:
+    made_with = taking(settings, engine.catalogue) if engine is not None else None
+    return None if made_with is None else Recorder(made_with)
 
 
 def _add_preflights(app: Flask, settings: Settings) -> None:

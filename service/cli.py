@@ -1,7 +1,7 @@
 """The command line `upa-cds`: read the arguments, call, choose the exit code.
 
 0 done; 1 the knowledge has problems, a replayed answer differs, or a service does not conform; 2 usage or settings;
-65 bad input; 69 a service does not answer; 70 our fault.
+5 a recording is not clean; 65 bad input; 69 a service does not answer; 70 our fault.
 Imports are inside the commands, so that each starts with what it needs and no more.
 """
 
@@ -18,6 +18,7 @@ import click
 from service import __version__
 from service.client_commands import client, token
 from service.errors import ServiceError
+from service.record_commands import record
 
 KNOWLEDGE_PROBLEMS = 1
 DIFFERENT = 1
@@ -66,6 +67,7 @@ def cli() -> None:
 
 
 cli.add_command(client)
+cli.add_command(record)
 cli.add_command(token)
 
 

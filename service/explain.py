@@ -59,6 +59,10 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
         "drafts": [_draft(item) for item in trace.drafts],
         "prefetch": _prefetch(trace),
         "read": dict(trace.read),
+        "fhirVersions": {
+            "record": dict(trace.versions),
+            "actions": trace.answered_in,
+        },
         "deviations": list(given.deviations),
     }
     if assessment:
@@ -86,6 +90,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
 def _draft(item: DraftTrace) -> dict[str, Any]:
     return {
         "resource": item.ref,
+        "fhirVersion": item.look.writing.version,
         "asked": item.asked,
         "orders": item.orders,
         "recognised": [_recognised(each) for each in item.recognised],
@@ -297,6 +302,7 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Drafts", [_draft_line(item) for item in said["drafts"]])
     yield from _section("Prefetch", [f"{key}: {state}" for key, state in said["prefetch"].items()])
     yield from _section("Read from the record", [f"{kind}: {count}" for kind, count in said["read"].items()])
+    yield from _section("FHIR versions", _version_lines(said["fhirVersions"]))
     yield from _section("Exposures", [line for item in said.get("exposures", ()) for line in _exposure_lines(item)])
     ignored = [f"{item['resource']} ({item['ingredient']}): {item['reason']}" for item in said.get("ignored", ())]
     yield from _section("Ignored", ignored)
@@ -333,7 +339,12 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 def _draft_line(item: Mapping[str, Any]) -> str:
     names = [f"{each['ingredient']} by {each['by']}{_place(each)}" for each in item["recognised"]]
     what = ", ".join(names) or _unnamed(item)
-    return f"{item['resource']}{'' if item['asked'] else ' (not selected)'}: {what}"
+    return f"{item['resource']} in {item['fhirVersion']}{'' if item['asked'] else ' (not selected)'}: {what}"
+
+
+def _version_lines(said: Mapping[str, Any]) -> list[str]:
+    lines = [f"{version}: {count} of interest in the record" for version, count in said["record"].items()]
+    return [*lines, f"actions are written in {said['actions']}"] if said["actions"] else lines
 
 
 def _unnamed(item: Mapping[str, Any]) -> str:

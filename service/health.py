@@ -9,13 +9,16 @@ from service import __version__
 from service.answer import Engine
 from service.auth import Authenticator
 from service.errors import ReplayStoreUnavailable
+from service.recording.recorder import Recorder
 from service.settings import Settings
 from service.telemetry import Counts
 
 NOT_READY = "not ready"
 
 
-def health_blueprint(settings: Settings, engine: Engine | None, trust: Authenticator, counts: Counts) -> Blueprint:
+def health_blueprint(
+    settings: Settings, engine: Engine | None, trust: Authenticator, counts: Counts, recorder: Recorder | None = None
+) -> Blueprint:
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
     pages = Blueprint("health", __name__)
 
@@ -28,7 +31,8 @@ def health_blueprint(settings: Settings, engine: Engine | None, trust: Authentic
         if engine is None:
             return _json({"status": NOT_READY, "version": __version__, "knowledge": "could not be loaded"}, 503)
         trusted = _trusted(trust)
-        served = _served(settings, engine) | trusted | {"deviations": counts.seen()}
+        recording = {} if recorder is None else {"recording": recorder.counts.seen()}
+        served = _served(settings, engine) | trusted | {"deviations": counts.seen()} | recording
         return _json(served, 503 if trusted["status"] == NOT_READY else 200)
 
     return pages

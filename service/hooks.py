@@ -1,8 +1,11 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
+from time import perf_counter
+from uuid import uuid4
 
 import msgspec
 from flask import Blueprint, Response, g, request
@@ -12,6 +15,8 @@ from service.answer import Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
+from service.recording.format import Exchange
+from service.recording.recorder import Recorder
 from service.settings import ANYONE, Client, Settings
 from service.telemetry import Counts
 
@@ -21,11 +26,28 @@ MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "applicati
 CHUNK = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that was read, for the recording."""
+
+    service: Service
+    client: Client
+    now: datetime
+    body: bytes
+
+
 def hooks_blueprint(
-    settings: Settings, engine: Engine | None, trust: Authenticator, clock: Clock, counts: Counts
+    settings: Settings,
+    engine: Engine | None,
+    trust: Authenticator,
+    clock: Clock,
+    counts: Counts,
+    recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
     pages = Blueprint("hooks", __name__)
+    if recorder is not None:
+        pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
 
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/cds-services", provide_automatic_options=False)
@@ -44,6 +66,7 @@ def hooks_blueprint(
         deviations = _media_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
+        g.call = _Call(service, client, now, body)
         given = answer(body, service, engine=engine, on=now.astimezone(settings.zone).date(), client=client)
         deviations += given.deviations
         counts.add(deviations)
@@ -69,6 +92,32 @@ def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: b
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
+
+
+def _recorded(response: Response, recorder: Recorder, settings: Settings, engine: Engine | None) -> Response:
+    """Have a call recorded once its answer is on its way; what was refused before its body was read is not."""
+    call: _Call | None = g.get("call")
+    if call is not None and engine is not None:
+        exchange = Exchange(
+            id=uuid4().hex,
+            at=call.now,
+            on=call.now.astimezone(settings.zone).date(),
+            service=call.service.id,
+            hook=call.service.hook,
+            request=call.body,
+            fhir_calls=(),
+            status=response.status_code,
+            response=response.get_data(),
+            latency_ms=round((perf_counter() - g.began) * 1000, 1),
+            knowledge_version=engine.catalogue.version,
+            knowledge_sha256=engine.catalogue.sha256,
+            client=None if call.client is ANYONE else call.client.id,
+            profile=settings.profile if call.client is ANYONE else call.client.profile,
+            jurisdiction=settings.jurisdiction,
+        )
+        recorder.expect()
+        response.call_on_close(partial(recorder.take, exchange))
+    return response
 
 
 def _read(limit: int) -> bytes:

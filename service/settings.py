@@ -148,6 +148,25 @@ class Settings(BaseModel):
         description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
         "and links appear only with it.",
     )
+    record_dir: Path | None = Field(
+        default=None, description="Folder for de-identified recordings of hook calls; without it nothing is recorded."
+    )
+    record_sampling: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of patients whose calls are recorded; all calls of a patient are, or none.",
+    )
+    record_file_bytes: int = Field(
+        default=64 * 1024**2, ge=64 * 1024, description="Size at which a worker begins its next recording, in bytes."
+    )
+    record_total_bytes: int = Field(
+        default=1024**3, ge=64 * 1024, description="Size of all recordings at which recording pauses, in bytes."
+    )
+    record_words: Annotated[Path, FILE] | None = Field(
+        default=None,
+        description="Text file of further words that recordings may keep in medication texts, say of the formulary.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
     )

@@ -1,7 +1,7 @@
 """FHIR resources of any shape to facts; FHIR JSON stops here.
 
 Reading has two steps. The first (`scan_drafts`, the first look of `read_chart`) is a typed decode of the few fields
-that name a drug or a problem. The second parses only what is of interest with the models of fhir.resources, and what
+that name a drug or a problem. The second parses only what is of interest with the models of its FHIR version, and what
 they refuse is repaired, marked and counted, never dropped.
 """
 
@@ -10,6 +10,7 @@ from service.fhir.chart import ChartReading, read_chart
 from service.fhir.drafts import Draft, DraftFacts, Drafts, draft_facts, scan_drafts
 from service.fhir.library import MedicationLibrary
 from service.fhir.scan import Resource
+from service.fhir.versions import Writing, version_of_all
 
 __all__ = [
     "ChartReading",
@@ -19,8 +20,10 @@ __all__ = [
     "Drafts",
     "MedicationLibrary",
     "Resource",
+    "Writing",
     "draft_facts",
     "open_value",
     "read_chart",
     "scan_drafts",
+    "version_of_all",
 ]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from cards.model import AllergyFact, ConditionFact, Gap, MedicationFact, Origin
 from cards.recognise import Recogniser
@@ -13,7 +14,8 @@ from service.fhir.library import Drug, MedicationLibrary
 from service.fhir.medications import KINDS, medication_fact
 from service.fhir.references import is_of_other_patient
 from service.fhir.scan import Peek, Resource, Scan, decode, parsed
-from service.wire import Deviation
+from service.fhir.versions import Writing, writing_of
+from service.wire import Deviation, FhirVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class ChartReading:
     """The facts of the record, in the order of delivery, and what is missing from them.
 
     `unidentified` are the medication entries whose drug nothing names. `counts` has the number of delivered resources
-    of each type that we read.
+    of each type that we read, `writings` in which FHIR version each one of interest is written.
     """
 
     medications: tuple[MedicationFact, ...] = ()
@@ -32,18 +34,29 @@ class ChartReading:
     gaps: Mapping[Gap, int] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    writings: tuple[Writing, ...] = ()
+
+    @property
+    def versions(self) -> Mapping[FhirVersion, int]:
+        """Return the number of resources of interest that are written in each FHIR version."""
+        return dict(Counter(writing.version for writing in self.writings))
 
 
 def read_chart(
-    resources: Iterable[Resource], patient: str, library: MedicationLibrary, recogniser: Recogniser
+    resources: Iterable[Resource],
+    patient: str,
+    library: MedicationLibrary,
+    recogniser: Recogniser,
+    hint: FhirVersion | None = None,
 ) -> ChartReading:
     """Read the delivered resources of a record.
 
-    `library` holds the sibling Medications of the drafts; Medications among `resources` are added to it. Raises
+    `library` holds the sibling Medications of the drafts; Medications among `resources` are added to it. `hint` is the
+    FHIR version that the call names, for what several versions write alike. Raises
     InvalidRequest for a resource of ours whose JSON different readers would read differently (a repeated key).
     """
     delivered = _distinct(resources)
-    reader = _Reader(patient, library.extended(delivered), recogniser)
+    reader = _Reader(patient, library.extended(delivered), recogniser, hint)
     for index, resource in enumerate(delivered):
         reader.read(resource, index)
     return ChartReading(
@@ -55,6 +68,7 @@ def read_chart(
         dict(reader.gaps),
         tuple(reader.deviations),
         dict(Counter(item.kind for item in delivered if item.kind in _READ)),
+        tuple(reader.writings),
     )
 
 
@@ -79,6 +93,7 @@ class _Reader:
     patient: str
     library: MedicationLibrary
     recogniser: Recogniser
+    hint: FhirVersion | None = None
     medications: list[MedicationFact] = field(default_factory=list)
     conditions: list[ConditionFact] = field(default_factory=list)
     allergies: list[AllergyFact] = field(default_factory=list)
@@ -86,6 +101,7 @@ class _Reader:
     birth_date: date | None = None
     gaps: Counter[Gap] = field(default_factory=Counter)
     deviations: list[Deviation] = field(default_factory=list)
+    writings: list[Writing] = field(default_factory=list)
 
     def read(self, resource: Resource, index: int) -> None:
         if resource.kind in KINDS:
@@ -96,6 +112,11 @@ class _Reader:
             self._read_allergy(resource, _ref(resource, index))
         elif resource.kind == "Patient":
             self._read_patient(resource)
+
+    def _writing(self, whole: Mapping[str, Any]) -> Writing:
+        """Say in which version a resource of interest is written, and remember it."""
+        self.writings.append(writing := writing_of(whole, self.hint))
+        return writing
 
     def _read_medication(self, resource: Resource, ref: str) -> None:
         scan = decode(resource.raw, Scan)
@@ -111,7 +132,8 @@ class _Reader:
         if (whole := parsed(resource.raw, ref_place(resource))) is None:
             self.gaps[Gap.MEDICATION_UNREADABLE] += 1
             return
-        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser)
+        writing = self._writing(whole)
+        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser, writing)
         self.medications.append(reading.fact)
         self.deviations += reading.deviations
 
@@ -124,7 +146,8 @@ class _Reader:
         if whole is None:
             self.gaps[Gap.MEDICATION_UNIDENTIFIED] += 1
             return
-        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser)
+        writing = self._writing(whole)
+        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser, writing)
         self.unidentified.append(reading.fact)
 
     def _read_condition(self, resource: Resource, ref: str) -> None:
@@ -134,7 +157,7 @@ class _Reader:
             return
         groups, by = self.recogniser.condition(problem_codes(scan))
         if groups and (whole := parsed(resource.raw, ref_place(resource))) is not None:
-            reading = condition_fact(whole, scan, ref, self.patient, groups, by)
+            reading = condition_fact(whole, scan, ref, self.patient, groups, by, self._writing(whole))
             self.conditions.append(reading.fact)
             self.deviations += reading.deviations
 
@@ -144,7 +167,7 @@ class _Reader:
             return
         ingredients = allergy_ingredients(scan, self.recogniser)
         if ingredients and (whole := parsed(resource.raw, ref_place(resource))) is not None:
-            fact, deviations = allergy_fact(whole, scan, ref, ingredients)
+            fact, deviations = allergy_fact(whole, scan, ref, ingredients, self._writing(whole))
             self.allergies.append(fact)
             self.deviations += deviations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cards.model import AllergyFact, Code, ConditionFact
 from cards.recognise import Recogniser
-from service.fhir import systems
+from service.fhir import r4, systems
 from service.fhir.dates import first_day, last_day
 from service.fhir.medications import deviations_of
 from service.fhir.modifiers import MODIFIED, is_modified
@@ -15,6 +15,7 @@ from service.fhir.parse import Parsed, parse
 from service.fhir.projection import project
 from service.fhir.references import is_of_other_patient
 from service.fhir.scan import Concept, EitherMedication, Scan
+from service.fhir.versions import Writing
 from service.wire import Deviation, last_two
 
 _ABATED = ("abatementBoolean", "abatementString", "abatementAge", "abatementRange")
@@ -51,9 +52,10 @@ def condition_fact(
     patient: str,
     groups: tuple[str, ...],
     by: Code | None,
+    writing: Writing,
 ) -> ConditionReading:
-    """Read a problem through its model; its condition groups were found by the first look."""
-    projection = project(resource, "Condition")
+    """Read a problem through its model in the version that `writing` says; the first look found its groups."""
+    projection = project(resource, writing.shape)
     parsed = parse(projection)
     unknown_end = any(resource.get(name) not in (None, False) for name in _ABATED)
     doubts = (
@@ -83,6 +85,8 @@ def _status(parsed: Parsed, resource: Mapping[str, Any], name: str) -> str | Non
     if isinstance(plain := resource.get(name), str) and plain:
         return plain
     concept = parsed.get(name)
+    if isinstance(concept, str):
+        return concept
     codes = [coding.code for coding in concept.coding or () if coding and coding.code] if concept else []
     return codes[0] if codes else None
 
@@ -98,10 +102,10 @@ def _abated(parsed: Parsed) -> date | None:
 
 
 def allergy_fact(
-    resource: Mapping[str, Any], scan: Scan, ref: str, ingredients: tuple[str, ...]
+    resource: Mapping[str, Any], scan: Scan, ref: str, ingredients: tuple[str, ...], writing: Writing
 ) -> tuple[AllergyFact, tuple[Deviation, ...]]:
     """Read an allergy to ingredients of the catalogue; refuted, resolved and erroneous ones are not active."""
-    projection = project(resource, "AllergyIntolerance")
+    projection = project(resource, writing.shape)
     parsed = parse(projection)
     clinical = _status(parsed, resource, "clinicalStatus")
     # Before STU3 one status said both.
@@ -133,4 +137,4 @@ def allergy_ingredients(scan: Scan, recogniser: Recogniser) -> tuple[str, ...]:
 
 def birth_date(resource: Mapping[str, Any]) -> date | None:
     """Read a birth date; a partial one is the last possible day, so that nobody is taken to be of age too early."""
-    return last_day(parse(project(resource, "Patient")).get("birthDate"))
+    return last_day(parse(project(resource, r4.SHAPE)).get("birthDate"))

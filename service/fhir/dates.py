@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime, timedelta
 
 _WRITTEN = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T|$)")
-_PLAUSIBLE = range(1880, 2201)
+PLAUSIBLE = range(1880, 2201)
 LONGEST_DAYS = 36_600
 
 
@@ -50,7 +50,7 @@ def _parts(value: object) -> tuple[int, int | None, int | None] | None:
     else:
         return None
     # A date picker that is still being typed into sends years such as 0002.
-    return parts if parts[0] in _PLAUSIBLE else None
+    return parts if parts[0] in PLAUSIBLE else None
 
 
 def _day(year: int, month: int, day: int) -> date | None:

@@ -87,6 +87,26 @@ def number(quantity: Any) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
+def doses(instruction: Any) -> list[Any]:
+    """Return the doses of an instruction: a list from R4 on, one dose before."""
+    rates = getattr(instruction, "doseAndRate", None)
+    if rates is not None:
+        return [rate.doseQuantity for rate in rates if rate is not None]
+    return [dose] if (dose := getattr(instruction, "doseQuantity", None)) is not None else []
+
+
+def is_as_needed(instruction: Any) -> bool:
+    """Say whether a dose is taken as needed only: `asNeeded[x]`, in R5 `asNeeded` and `asNeededFor`."""
+    names = ("asNeededBoolean", "asNeededCodeableConcept", "asNeeded", "asNeededFor")
+    return any(getattr(instruction, name, None) for name in names)
+
+
+def sequence(instruction: Any) -> int | None:
+    """Return the place of an instruction among the others; DSTU2 has none."""
+    place: int | None = getattr(instruction, "sequence", None)
+    return place
+
+
 def _unit_days(quantity: Any) -> float | None:
     names = (getattr(quantity, "code", None), getattr(quantity, "unit", None))
     known = (_UNIT_NAMES.get(name.strip().casefold()) for name in names if isinstance(name, str))
@@ -138,7 +158,7 @@ def period_days(repeat: Any) -> float | None:
 
 def _daily(instructions: Sequence[Any], supply_unit: Any) -> float | None:
     """Add up the units a day; None where one instruction cannot be counted, or they follow one another."""
-    steps = {item.sequence for item in instructions if item.sequence is not None}
+    steps = {place for item in instructions if (place := sequence(item)) is not None}
     amounts = [_units_a_day(item, supply_unit) for item in instructions]
     known = [amount for amount in amounts if amount is not None]
     if supply_unit is None or len(steps) > 1 or not known or len(known) != len(amounts):
@@ -148,8 +168,8 @@ def _daily(instructions: Sequence[Any], supply_unit: Any) -> float | None:
 
 def _units_a_day(instruction: Any, supply_unit: Any) -> float | None:
     repeat = _repeat(instruction)
-    rates: list[Any] = list(instruction.doseAndRate or ())
-    dose = rates[0].doseQuantity if len(rates) == 1 else None
+    stated = doses(instruction)
+    dose = stated[0] if len(stated) == 1 else None
     amount, days = number(dose), period_days(repeat) if repeat is not None else None
     if amount is None or days is None or _kinds(dose).isdisjoint(_kinds(supply_unit)):
         return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from cards.model import DoseStep
 from service.fhir.dates import first_day, last_day
-from service.fhir.dosage import days_of, is_tablet, number, period_days
+from service.fhir.dosage import days_of, doses, is_as_needed, is_tablet, number, period_days, sequence
 from service.fhir.dose_text import milligrams, text_steps
 
 _MILLIGRAM = frozenset({"mg", "milligram", "milligrams"})
@@ -50,9 +50,9 @@ def _ordered(items: Sequence[Any]) -> list[Any]:
     """Return instructions one after another, or none where nothing says their order."""
     if len(items) < 2:
         return list(items)
-    places = [item.sequence for item in items]
-    if None not in places and len(set(places)) == len(places):
-        return sorted(items, key=lambda item: int(item.sequence))
+    places = [place for item in items if (place := sequence(item)) is not None]
+    if len(set(places)) == len(items):
+        return [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
     starts = [_bounds(item)[0] for item in items]
     known = [day for day in starts if day is not None]
     if len(known) < len(items) or len(set(known)) < len(known):
@@ -71,7 +71,7 @@ def _follow(steps: Sequence[DoseStep]) -> bool:
 
 
 def _of_one(item: Any, strength: float | None) -> tuple[DoseStep, ...]:
-    if getattr(item, "asNeededBoolean", None) or getattr(item, "asNeededCodeableConcept", None):
+    if is_as_needed(item):
         return ()
     steps = _agreed(_structured(item, strength), item.text or "", strength)
     if not steps:
@@ -98,8 +98,7 @@ def _agreed(structured: float | None, text: str, strength: float | None) -> tupl
 
 def _structured(item: Any, strength: float | None) -> float | None:
     """Return the milligrams a day that dose and timing state; only for doses at least once a day."""
-    rates = list(item.doseAndRate or ())
-    amounts = {_milligrams(rate.doseQuantity, strength) for rate in rates}
+    amounts = {_milligrams(dose, strength) for dose in doses(item)}
     amount = amounts.pop() if len(amounts) == 1 else None
     repeat = _repeat(item)
     days = period_days(repeat) if repeat is not None else None

@@ -10,9 +10,8 @@ from service.fhir.library import Drug, MedicationLibrary
 from service.fhir.medications import DRAFT_KINDS, Reading, medication_fact, status_of
 from service.fhir.references import is_of_other_patient
 from service.fhir.scan import Scan, of
-from service.wire import Deviation, place_of
-
-_WITHDRAWN = frozenset({"cancelled", "stopped", "entered-in-error"})
+from service.fhir.versions import Writing, writing_of
+from service.wire import Deviation, FhirVersion, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Draft:
     unresolved: bool
     other_patient: bool
     resource: Mapping[str, Any] = field(repr=False)
+    hint: FhirVersion | None = field(repr=False)
     scan: Scan = field(repr=False)
     drug: Drug = field(repr=False)
 
@@ -36,6 +36,11 @@ class Draft:
     def unidentified(self) -> bool:
         """Say whether a drug was chosen that nothing names: a reference to nothing, or a local code without a word."""
         return self.unresolved or (self.drug.chosen and not self.drug.identified)
+
+    @property
+    def writing(self) -> Writing:
+        """Say in which FHIR version the draft is written."""
+        return writing_of(self.resource, self.hint)
 
     @property
     def orders(self) -> bool:
@@ -76,18 +81,31 @@ class DraftFacts:
 
     medications: tuple[MedicationFact, ...]
     deviations: tuple[Deviation, ...] = ()
+    writings: tuple[Writing, ...] = ()
 
 
 def scan_drafts(
-    drafts: Sequence[Mapping[str, Any]], patient: str, library: MedicationLibrary, recogniser: Recogniser
+    drafts: Sequence[Mapping[str, Any]],
+    patient: str,
+    library: MedicationLibrary,
+    recogniser: Recogniser,
+    hint: FhirVersion | None = None,
 ) -> Drafts:
-    """Look up the drug of every draft; cheap, and enough to know whether a call is in scope."""
-    items = (_draft(resource, index, patient, library, recogniser) for index, resource in enumerate(drafts))
+    """Look up the drug of every draft; cheap, and enough to know whether a call is in scope.
+
+    `hint` is the FHIR version that the call names, for drafts which several versions write alike.
+    """
+    items = (_draft(resource, index, patient, library, recogniser, hint) for index, resource in enumerate(drafts))
     return Drafts(tuple(item for item in items if item is not None), patient, recogniser)
 
 
 def _draft(
-    resource: Mapping[str, Any], index: int, patient: str, library: MedicationLibrary, recogniser: Recogniser
+    resource: Mapping[str, Any],
+    index: int,
+    patient: str,
+    library: MedicationLibrary,
+    recogniser: Recogniser,
+    hint: FhirVersion | None,
 ) -> Draft | None:
     if resource.get("resourceType") not in DRAFT_KINDS or (scan := of(resource, Scan)) is None:
         return None
@@ -100,6 +118,7 @@ def _draft(
         unresolved=drug.unresolved,
         other_patient=is_of_other_patient(scan, patient),
         resource=resource,
+        hint=hint,
         scan=scan,
         drug=drug,
     )
@@ -107,14 +126,24 @@ def _draft(
 
 def draft_facts(drafts: Drafts) -> DraftFacts:
     """Read the drafts that order an ingredient of the catalogue through their models."""
-    readings = [_reading(draft, drafts) for draft in drafts.items if draft.recognised]
+    ours = [(draft, draft.writing) for draft in drafts.items if draft.recognised]
+    readings = [_reading(draft, drafts, writing) for draft, writing in ours]
+    several = (Deviation.DRAFTS_OF_SEVERAL_VERSIONS,) if len({writing.version for _, writing in ours}) > 1 else ()
     return DraftFacts(
         tuple(reading.fact for reading in readings),
-        tuple(deviation for reading in readings for deviation in reading.deviations),
+        (*several, *(deviation for reading in readings for deviation in reading.deviations)),
+        tuple(writing for _, writing in ours),
     )
 
 
-def _reading(draft: Draft, drafts: Drafts) -> Reading:
+def _reading(draft: Draft, drafts: Drafts, writing: Writing) -> Reading:
     return medication_fact(
-        draft.resource, draft.scan, draft.drug, draft.ref, Origin.DRAFT, drafts.patient, drafts.recogniser
+        draft.resource,
+        draft.scan,
+        draft.drug,
+        draft.ref,
+        Origin.DRAFT,
+        drafts.patient,
+        drafts.recogniser,
+        writing,
     )

@@ -12,6 +12,7 @@ from service.fhir.scan import (
     Dosage,
     EitherMedication,
     MedicationScan,
+    Product,
     Reference,
     Resource,
     Scan,
@@ -27,6 +28,7 @@ _SYSTEMIC = re.compile(
     r"|intravenous\w*|iv|intramuscular\w*|im|inject\w*|infus\w*)\b",
     re.IGNORECASE,
 )
+_SERVICES = frozenset({"ServiceRequest", "ProcedureRequest"})
 _SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM})
 
 
@@ -93,7 +95,7 @@ class MedicationLibrary:
 
     def drug(self, scan: Scan) -> Drug:
         """Say which drug a medication resource or a ServiceRequest names."""
-        if scan.resource_type == "ServiceRequest":
+        if scan.resource_type in _SERVICES:
             return _service_drug(scan)
         return _Naming(self, scan).drug()
 
@@ -182,9 +184,10 @@ class _Naming:
     def _medication(self, medication: MedicationScan, level: int) -> None:
         self.modified = self.modified or is_modified(medication)
         self.either(medication.code, level + 1)
-        self.place(medication.form)
-        self.place(medication.dose_form)
-        for ingredient in medication.ingredient or ():
+        product = medication.product or Product()
+        for form in (medication.form, medication.dose_form, product.form):
+            self.place(form)
+        for ingredient in (*(medication.ingredient or ()), *(product.ingredient or ())):
             self.concept(ingredient.item_codeable_concept)
             self.reference(ingredient.item_reference, level + 1)
             self.either(ingredient.item, level + 1)
@@ -194,6 +197,7 @@ class _Naming:
         for dosage in dosages:
             self.place(dosage.route)
             self.place(dosage.site)
+            self.place(dosage.site_codeable_concept)
         if not self.places and not self.place_texts:
             texts = [dosage.text for dosage in dosages if dosage.text]
             self.place_texts += texts if not any(_SYSTEMIC.search(text) for text in texts) else []

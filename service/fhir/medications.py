@@ -13,10 +13,12 @@ from service.fhir.dosage import Timing, days_of, number, timing
 from service.fhir.dose import dose_steps, given_step, supplied_step
 from service.fhir.library import Drug
 from service.fhir.modifiers import MODIFIED, is_modified
+from service.fhir.negation import is_not_taken, stated_status, status_word
 from service.fhir.parse import Parsed, parse
 from service.fhir.projection import project
 from service.fhir.references import is_of_other_patient, subject_is_unclear, target
 from service.fhir.scan import Scan
+from service.fhir.versions import Writing
 from service.wire import Deviation
 
 KINDS: Mapping[str, Kind] = {
@@ -26,8 +28,8 @@ KINDS: Mapping[str, Kind] = {
     "MedicationAdministration": Kind.ADMINISTRATION,
     "MedicationDispense": Kind.DISPENSE,
 }
-DRAFT_KINDS: Mapping[str, Kind] = {**KINDS, "ServiceRequest": Kind.REQUEST}
-_NOT_TAKEN = ("not-taken", "not-taking", "n")
+# A ProcedureRequest is what a ServiceRequest was before R4. A DSTU2 DiagnosticOrder orders tests only, no drug.
+DRAFT_KINDS: Mapping[str, Kind] = {**KINDS, "ServiceRequest": Kind.REQUEST, "ProcedureRequest": Kind.REQUEST}
 _ENDED = frozenset({"stopped", "ended"})
 # A reason explains the status that it stands beside; on an order in force it is a leftover of another status.
 _EXPLAINED = _ENDED | {"completed", "on-hold"}
@@ -43,21 +45,29 @@ class Reading:
 
 
 def status_of(scan: Scan) -> str | None:
-    """Return the status as the first look sees it."""
-    return scan.status.strip() or None if isinstance(scan.status, str) else None
+    """Return the status as the first look sees it, in the words of the medication statuses."""
+    status = scan.status.strip() or None if isinstance(scan.status, str) else None
+    return status_word(status, scan.resource_type)
 
 
 def medication_fact(
-    resource: Mapping[str, Any], scan: Scan, drug: Drug, ref: str, origin: Origin, patient: str, recogniser: Recogniser
+    resource: Mapping[str, Any],
+    scan: Scan,
+    drug: Drug,
+    ref: str,
+    origin: Origin,
+    patient: str,
+    recogniser: Recogniser,
+    writing: Writing,
 ) -> Reading:
-    """Read a medication resource through its model.
+    """Read a medication resource through its model in the version that `writing` says.
 
     `scan` and `drug` are the first look at it. A resource that the model refuses even when repaired becomes a fact of
     its drug and status only.
     """
-    projection = project(resource, _model_kind(scan))
+    projection = project(resource, writing.shape)
     parsed = parse(projection)
-    members = _members(parsed, resource) if parsed.model is not None else _Members(_bare(scan))
+    members = _members(parsed, resource, scan) if parsed.model is not None else _Members(_bare(resource, scan))
     recognition = recogniser.medication(
         drug.codes,
         drug.names,
@@ -85,7 +95,7 @@ def medication_fact(
         reasons=reasons,
         reason_groups=recogniser.condition(reasons)[0],
         steps=_steps(parsed, recogniser.strength(single, drug.codes, drug.names), members.values) if single else (),
-        outcomes=_outcomes(parsed, reasons, recogniser),
+        outcomes=_outcomes(parsed, members.values.get("status"), reasons, recogniser),
         doubts=tuple(dict.fromkeys(doubts)),
         **members.values,
     )
@@ -100,31 +110,30 @@ def deviations_of(parsed: Parsed, reshaped: bool) -> tuple[Deviation, ...]:
     return (*repaired, Deviation.RESOURCE_TYPES) if reshaped else repaired
 
 
-def _model_kind(scan: Scan) -> str:
-    kind = scan.resource_type or ""
-    return "MedicationRequest" if kind == "MedicationOrder" else kind
-
-
 @dataclass(frozen=True, slots=True)
 class _Members:
     values: dict[str, Any]
     doubts: tuple[str, ...] = ()
 
 
-def _bare(scan: Scan) -> dict[str, Any]:
+def _bare(resource: Mapping[str, Any], scan: Scan) -> dict[str, Any]:
+    status = stated_status(resource, status_of(scan))
     return {
-        "status": status_of(scan),
+        "status": status,
         "intent": scan.intent,
         "do_not_perform": bool(scan.do_not_perform),
-        "not_taken": status_of(scan) in _NOT_TAKEN,
+        "not_taken": is_not_taken(resource, status),
     }
 
 
-def _members(parsed: Parsed, resource: Mapping[str, Any]) -> _Members:
-    special = _READERS[parsed.model.__class__.__name__](parsed, resource)
+def _members(parsed: Parsed, resource: Mapping[str, Any], scan: Scan) -> _Members:
+    special = _READERS[scan.resource_type or ""](parsed, resource)
+    status = stated_status(resource, parsed.get("status"))
     reasons = [concept for concept in parsed.get("reasonCode") or () if concept is not None]
     values = {
-        "status": parsed.get("status"),
+        "status": status,
+        "not_taken": is_not_taken(resource, status),
+        "do_not_perform": bool(scan.do_not_perform),
         "last_updated": first_day(getattr(parsed.get("meta"), "lastUpdated", None)),
         "reasons": codes_in(reasons),
         "reason_refs": tuple(ref for ref in map(target, parsed.get("reasonReference") or ()) if ref),
@@ -154,15 +163,17 @@ def _steps(parsed: Parsed, strength: float | None, members: Mapping[str, Any]) -
     return supplied_step(parsed.get("quantity"), members.get("supply_days"), strength)
 
 
-def _outcomes(parsed: Parsed, reasons: Sequence[Code], recogniser: Recogniser) -> tuple[StatedOutcome, ...]:
+def _outcomes(
+    parsed: Parsed, status: str | None, reasons: Sequence[Code], recogniser: Recogniser
+) -> tuple[StatedOutcome, ...]:
     """Return what the reasons of a status say; that of an order counts, by its code, only once it is stopped."""
-    if parsed.get("status") not in _EXPLAINED:
+    if status not in _EXPLAINED:
         return ()
     stated: Any = parsed.get("statusReason") or parsed.get("statusReasonCodeableConcept")
     concepts = [item for item in (stated if isinstance(stated, list) else [stated]) if item is not None]
     codings = [coding for item in concepts for coding in item.coding or () if coding is not None]
     texts = [text for text in (*(item.text for item in concepts), *(item.display for item in codings)) if text]
-    ended = reasons if parsed.get("status") in _ENDED else ()
+    ended = reasons if status in _ENDED else ()
     return recogniser.stated_outcomes((*codes_in(concepts), *ended), texts)
 
 
@@ -179,8 +190,8 @@ def _request(parsed: Parsed, resource: Mapping[str, Any]) -> dict[str, Any]:
     dosage = timing(parsed.get("dosageInstruction") or (), authored, quantity)
     return {
         **_ordered(parsed, authored),
-        **_timed(dosage),
-        "status_changed": first_day(resource.get("statusChanged")),
+        **_timed(dosage, last_day(resource.get("dateEnded"))),
+        "status_changed": first_day(resource.get("statusChanged") or resource.get("dateEnded")),
         "validity_end": last_day(getattr(getattr(supply, "validityPeriod", None), "end", None)),
         "supply_days": days_of(getattr(supply, "expectedSupplyDuration", None)),
         "repeats": getattr(supply, "numberOfRepeatsAllowed", None) or 0,
@@ -193,38 +204,28 @@ def _request(parsed: Parsed, resource: Mapping[str, Any]) -> dict[str, Any]:
 def _ordered(parsed: Parsed, authored: date | None) -> dict[str, Any]:
     return {
         "intent": parsed.get("intent"),
-        "do_not_perform": bool(parsed.get("doNotPerform")),
         "authored": authored,
     }
 
 
-def _timed(dosage: Timing) -> dict[str, Any]:
-    return {"start": dosage.start, "end": dosage.end, "interval_days": dosage.interval_days}
+def _timed(dosage: Timing, ended: date | None) -> dict[str, Any]:
+    """Return start, end and interval; DSTU2 states beside the dosages when the prescription ended."""
+    return {"start": dosage.start, "end": ended or dosage.end, "interval_days": dosage.interval_days}
 
 
 def _service_request(parsed: Parsed, _: Mapping[str, Any]) -> dict[str, Any]:
     return _ordered(parsed, first_day(parsed.get("authoredOn")))
 
 
-def _statement(parsed: Parsed, resource: Mapping[str, Any]) -> dict[str, Any]:
+def _statement(parsed: Parsed, _: Mapping[str, Any]) -> dict[str, Any]:
     period = parsed.get("effectivePeriod")
     stated = period.start if period is not None else parsed.get("effectiveDateTime")
     return {
-        "not_taken": parsed.get("status") == "not-taken" or _states_not_taken(resource),
         "start": first_day(stated),
         "end": last_day(period.end) if period is not None else None,
         "asserted": last_day(parsed.get("dateAsserted")),
         "interval_days": timing(parsed.get("dosage") or (), None).interval_days,
     }
-
-
-def _states_not_taken(resource: Mapping[str, Any]) -> bool:
-    """Read what R4 has no member for: `taken` of STU3 and `adherence` of R5."""
-    adherence = resource.get("adherence")
-    concept = adherence.get("code") if isinstance(adherence, dict) else None
-    codings = concept.get("coding") if isinstance(concept, dict) else None
-    codes = [item.get("code") for item in codings if isinstance(item, dict)] if isinstance(codings, list) else []
-    return resource.get("taken") in _NOT_TAKEN or any(code in _NOT_TAKEN for code in codes)
 
 
 def _administration(parsed: Parsed, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,8 +249,10 @@ def _dispense(parsed: Parsed, _: Mapping[str, Any]) -> dict[str, Any]:
 
 _READERS: Mapping[str, Callable[[Parsed, Mapping[str, Any]], dict[str, Any]]] = {
     "MedicationRequest": _request,
+    "MedicationOrder": _request,
     "MedicationStatement": _statement,
     "MedicationAdministration": _administration,
     "MedicationDispense": _dispense,
     "ServiceRequest": _service_request,
+    "ProcedureRequest": _service_request,
 }

@@ -1,4 +1,4 @@
-"""A projection to the fhir.resources model of its type, repaired as far as needed.
+"""A projection to the model of its type in its FHIR version, repaired as far as needed.
 
 Real records break cardinality, types and dates. The model says where; there the projection is corrected and read again.
 What was corrected is reported, in words that carry no value of the record.
@@ -6,13 +6,13 @@ What was corrected is reported, in words that carry no value of the record.
 
 import functools
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
-from fhir.resources.R4B import get_fhir_model_class
 
-from service.fhir.projection import Projection
+from service.fhir.projection import Projection, Read
 
 MOST_ROUNDS = 8
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}")
@@ -21,7 +21,13 @@ _PLACEHOLDERS: dict[str, Any] = {
     "intent": "order",
     "subject": {"reference": "Patient/unknown"},
     "patient": {"reference": "Patient/unknown"},
+    "medication": {"concept": {"text": "unknown"}},
+    "clinicalStatus": {"text": "unknown"},
+    "verificationStatus": "unknown",
+    "taken": "unk",
 }
+# Without a subject a resource is this patient's, and the drug was read before: only these leave a doubt.
+_DOUBTFUL = frozenset({"status", "intent"})
 _MISSING = frozenset({"missing", "model_field_validation.missing"})
 _CHOICES = ("medication", "effective", "bounds", "onset", "abatement")
 _Path = tuple[int | str, ...]
@@ -37,23 +43,27 @@ class Parsed:
     model: Any
     doubts: tuple[str, ...] = ()
     filled: frozenset[str] = frozenset()
+    reads: Mapping[str, Read] = field(default_factory=dict)
 
     def get(self, name: str) -> Any:
-        """Return a member of the model; None where it is absent or a placeholder."""
-        return None if self.model is None or name in self.filled else getattr(self.model, name, None)
+        """Return an element of the model by its R4 name; None where it is absent or a placeholder."""
+        if self.model is None or name in self.filled:
+            return None
+        return self.reads[name](self.model) if name in self.reads else getattr(self.model, name, None)
 
 
 @functools.cache
-def _model_class(kind: str) -> Any:
-    return get_fhir_model_class(kind)
+def _model_class(model: Callable[[str], Any], kind: str) -> Any:
+    return model(kind)
 
 
 def parse(projection: Projection) -> Parsed:
-    """Parse a projection with the R4B model of its type. Never raises for what a record may contain."""
+    """Parse a projection with the model of its version and type. Never raises for what a record may contain."""
+    shape = projection.shape
     repair = _Repair(projection.members, list(projection.doubts), set())
     for _ in range(MOST_ROUNDS):
         try:
-            model = _model_class(projection.kind).model_validate(repair.members)
+            model = _model_class(shape.model, projection.kind).model_validate(repair.members)
         except pydantic.ValidationError as error:
             # include_input=False: the text of a pydantic error quotes the record.
             found = error.errors(include_url=False, include_context=False, include_input=False)
@@ -63,7 +73,8 @@ def parse(projection: Projection) -> Parsed:
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError):
             break
         else:
-            return Parsed(model, tuple(dict.fromkeys(repair.doubts)), frozenset(repair.filled))
+            reads = shape.reads.get(projection.kind, {})
+            return Parsed(model, tuple(dict.fromkeys(repair.doubts)), frozenset(repair.filled), reads)
     doubts = (*dict.fromkeys(repair.doubts), f"{projection.kind} not readable; only its drug or problem is known")
     return Parsed(None, doubts)
 
@@ -106,8 +117,7 @@ class _Repair:
             return False
         holder[name] = _PLACEHOLDERS[str(name)]
         self.filled.add(str(name))
-        # A resource without a subject is this patient's: that is no doubt.
-        if name not in {"subject", "patient"}:
+        if name in _DOUBTFUL:
             self.doubts.append(f"{name} missing")
         return True
 

@@ -47,12 +47,13 @@ class EitherMedication(msgspec.Struct):
     display: str | None = None
 
 
-class Dosage(msgspec.Struct):
-    """Where a dose goes."""
+class Dosage(msgspec.Struct, rename="camel"):
+    """Where a dose goes; the site of DSTU2 is a choice."""
 
     text: str | None = None
     route: Concept | None = None
     site: Concept | None = None
+    site_codeable_concept: Concept | None = None
 
 
 class Ingredient(msgspec.Struct, rename="camel"):
@@ -61,6 +62,13 @@ class Ingredient(msgspec.Struct, rename="camel"):
     item_codeable_concept: Concept | None = None
     item_reference: Reference | None = None
     item: EitherMedication | None = None
+
+
+class Product(msgspec.Struct):
+    """Medication.product, where DSTU2 has form and ingredients."""
+
+    form: Concept | None = None
+    ingredient: list[Ingredient] | None = None
 
 
 class MedicationScan(msgspec.Struct, rename="camel"):
@@ -72,6 +80,7 @@ class MedicationScan(msgspec.Struct, rename="camel"):
     form: Concept | None = None
     dose_form: Concept | None = None
     ingredient: list[Ingredient] | None = None
+    product: Product | None = None
     modifier_extension: Any = None
     implicit_rules: Any = None
 

@@ -50,6 +50,7 @@ _SYSTEMS: dict[System, tuple[str, ...]] = {
         "2.16.840.1.113883.3.26.1.2",
     ),
 }
+ADDRESSES = tuple(address for addresses in _SYSTEMS.values() for address in addresses)
 _LETTERED = frozenset({System.ATC, System.HCPCS, System.UNII, System.NCIT})
 _OID_PREFIX = "urn:oid:"
 _SNOMED_EDITION = "http://snomed.info/sct/"

@@ -1,6 +1,7 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
-from service.wire.orders import FhirVersion, Session
+from service.wire.fhir_version import FhirVersion
+from service.wire.orders import Session
 from service.wire.profiles import Reshaped, Shaped, shaped
 from service.wire.request import (
     Deviation,

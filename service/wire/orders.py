@@ -1,28 +1,25 @@
-"""The orders that a suggestion writes: resources of actions, in the FHIR version of the client's own drafts."""
+"""The orders that a suggestion writes: resources of actions, in the FHIR version of the client's own drafts.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+Nothing is invented: an order has its ingredient, its patient, what it replaces, and what its version requires.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cards.model import Action, Order, ServiceOrder, System
+from service.wire.fhir_version import FhirVersion
 
 _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 _SYSTEMS = {System.RXNORM: _RXNORM}
 
 
-class FhirVersion(StrEnum):
-    """The FHIR versions that are read and written; R4B is R4 in every element that is used here."""
-
-    DSTU2 = "DSTU2"
-    STU3 = "STU3"
-    R4 = "R4"
-    R5 = "R5"
-
-
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What actions are written from: whose orders they are, and the drafts as sent, by `Type/id`, of one `version`."""
+    """What actions are written from: whose orders they are, and the drafts as the client sent them, by `Type/id`.
+
+    `version` is the FHIR version of the drafts.
+    """
 
     patient: str = ""
     drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -30,7 +27,10 @@ class Session:
 
 
 def updated(action: Action, session: Session) -> dict[str, Any] | None:
-    """Return the client's own draft with the order whose place it takes (FHIR R4, priorPrescription)."""
+    """Return the client's own draft with the order whose place it takes.
+
+    `priorPrescription` is a Reference in MedicationRequest of STU3, R4 and R5 and in MedicationOrder of DSTU2.
+    """
     if action.order is None or action.resource_id is None:
         return None
     return {**session.drafts[action.resource_id], "priorPrescription": {"reference": action.order.replaces}}
@@ -39,37 +39,99 @@ def updated(action: Action, session: Session) -> dict[str, Any] | None:
 def created(action: Action, session: Session) -> dict[str, Any] | None:
     """Write the new order of a create."""
     if action.order:
-        return _medication_request(action.order, session.patient)
-    return _service_request(action.service, session.patient) if action.service else None
+        return _medication(action.order, session)
+    return _service(action.service, session) if action.service else None
 
 
 def exchanged(action: Action, session: Session) -> dict[str, Any] | None:
-    """Write the new order in the place of a draft, under its id: a dose of the old drug never stays."""
+    """Write the new order in the place of a draft, under its type and id: a dose of the old drug never stays."""
     if action.order is None or action.resource_id is None:
         return None
-    order = _medication_request(action.order, session.patient)
-    return {"resourceType": order["resourceType"], "id": action.resource_id.rpartition("/")[2]} | order
+    kind, _, own = action.resource_id.rpartition("/")
+    version = FhirVersion.DSTU2 if kind == "MedicationOrder" else session.version
+    if kind != "MedicationOrder" and version is FhirVersion.DSTU2:
+        version = FhirVersion.R4
+    order = _medication(action.order, replace(session, version=version))
+    return {"resourceType": order["resourceType"], "id": own} | order
 
 
-def _medication_request(order: Order, patient: str) -> dict[str, Any]:
-    """Write a new order by ingredient, with no dose: the prescriber completes it (FHIR R4, MedicationRequest)."""
+def _medication(order: Order, session: Session) -> dict[str, Any]:
+    return _MEDICATION[session.version](order, {"reference": f"Patient/{session.patient}"})
+
+
+def _service(order: ServiceOrder, session: Session) -> dict[str, Any]:
+    return _SERVICE[session.version]({"text": order.text}, {"reference": f"Patient/{session.patient}"})
+
+
+_Reference = Mapping[str, str]
+_Concept = Mapping[str, Any]
+
+
+def _drug(order: Order) -> _Concept:
+    """Name a drug by ingredient: no dose, the prescriber completes the order."""
     coding = {"system": _SYSTEMS[order.code.system], "code": order.code.value, "display": order.display}
+    return {"coding": [coding], "text": order.text or order.display}
+
+
+def _medication_order(order: Order, patient: _Reference) -> dict[str, Any]:
+    """Write an order of DSTU2, which has no intent."""
     return {
-        "resourceType": "MedicationRequest",
+        "resourceType": "MedicationOrder",
         "status": "draft",
-        "intent": "order",
-        "medicationCodeableConcept": {"coding": [coding], "text": order.text or order.display},
-        "subject": {"reference": f"Patient/{patient}"},
+        "medicationCodeableConcept": _drug(order),
+        "patient": patient,
         "priorPrescription": {"reference": order.replaces},
     }
 
 
-def _service_request(order: ServiceOrder, patient: str) -> dict[str, Any]:
-    """Write a laboratory or screening order by text (FHIR R4, ServiceRequest)."""
+def _medication_request(order: Order, patient: _Reference) -> dict[str, Any]:
+    """Write an order of STU3 and R4, which are alike in what is written here."""
     return {
-        "resourceType": "ServiceRequest",
+        "resourceType": "MedicationRequest",
         "status": "draft",
         "intent": "order",
-        "code": {"text": order.text},
-        "subject": {"reference": f"Patient/{patient}"},
+        "medicationCodeableConcept": _drug(order),
+        "subject": patient,
+        "priorPrescription": {"reference": order.replaces},
     }
+
+
+def _medication_request_r5(order: Order, patient: _Reference) -> dict[str, Any]:
+    """Write an order of R5, whose medication is a CodeableReference."""
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "order",
+        "medication": {"concept": _drug(order)},
+        "subject": patient,
+        "priorPrescription": {"reference": order.replaces},
+    }
+
+
+def _diagnostic_order(what: _Concept, patient: _Reference) -> dict[str, Any]:
+    """Write a laboratory test of DSTU2, where a ProcedureRequest is for what is done to the patient."""
+    return {"resourceType": "DiagnosticOrder", "status": "draft", "subject": patient, "item": [{"code": what}]}
+
+
+def _service_request(
+    kind: str, code: Callable[[_Concept], _Concept]
+) -> Callable[[_Concept, _Reference], dict[str, Any]]:
+    def write(what: _Concept, patient: _Reference) -> dict[str, Any]:
+        return {"resourceType": kind, "status": "draft", "intent": "order", "code": code(what), "subject": patient}
+
+    return write
+
+
+_MEDICATION: Mapping[FhirVersion, Callable[[Order, _Reference], dict[str, Any]]] = {
+    FhirVersion.DSTU2: _medication_order,
+    FhirVersion.STU3: _medication_request,
+    FhirVersion.R4: _medication_request,
+    FhirVersion.R5: _medication_request_r5,
+}
+# Laboratory and screening orders are texts. A ServiceRequest is a ProcedureRequest in STU3.
+_SERVICE: Mapping[FhirVersion, Callable[[_Concept, _Reference], dict[str, Any]]] = {
+    FhirVersion.DSTU2: _diagnostic_order,
+    FhirVersion.STU3: _service_request("ProcedureRequest", lambda what: what),
+    FhirVersion.R4: _service_request("ServiceRequest", lambda what: what),
+    FhirVersion.R5: _service_request("ServiceRequest", lambda what: {"concept": what}),
+}

@@ -15,6 +15,8 @@ from service.trust import Profile
 
 # Epic: create and delete of unsigned orders of these types; no update (its page on CDS Hooks, as copied in public).
 _REMOVABLE = ("MedicationRequest/", "ServiceRequest/", "ProcedureRequest/")
+# What the sandbox's one draft is, by the FHIR version of its server.
+_DRAFT = ("MedicationRequest/", "MedicationOrder/")
 _NO_CLICK = "**By hand**: no click on this card changes an order."
 _SOME = "**By hand**:"
 
@@ -122,7 +124,7 @@ def _exchange(actions: Sequence[Action]) -> Action | None:
         return None
     (deleted, created) = actions
     order = created.order
-    if order is None or order.needs_link or not (deleted.resource_id or "").startswith("MedicationRequest/"):
+    if order is None or order.needs_link or not (deleted.resource_id or "").startswith(_DRAFT):
         return None
     named = replace(order, text=f"{order.display} (instead of {order.instead_of})")
     return replace(created, type="exchange", resource_id=deleted.resource_id, order=named)

@@ -15,6 +15,7 @@ import msgspec
 
 from service import strict_json
 from service.errors import InvalidRequest
+from service.wire.fhir_version import FhirVersion, hinted_version
 
 ORDER_HOOKS = frozenset({"order-select", "order-sign"})
 _BODY = "The request"
@@ -45,6 +46,7 @@ class Deviation(StrEnum):
     RESOURCE_TYPES = "resource-types"
     RESOURCE_REPAIRED = "resource-repaired"
     RESOURCE_CODES_ONLY = "resource-codes-only"
+    DRAFTS_OF_SEVERAL_VERSIONS = "drafts-of-several-versions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class HookRequest:
 
     `selections` are references `Type/id` into `drafts`, or None where nothing usable was selected: then every draft is.
     `drafts` are the resources of `draftOrders` in their order, sibling Medications among them; `full_urls` are the
-    addresses that the Bundle gave them. Values of `prefetch` are raw JSON.
+    addresses that the Bundle gave them. Values of `prefetch` are raw JSON. `fhir_version` is what the call names, if it
+    names one.
     """
 
     hook: str
@@ -66,6 +69,7 @@ class HookRequest:
     full_urls: tuple[str | None, ...] = ()
     prefetch: Mapping[str, msgspec.Raw] | None = None
     has_fhir_access: bool = False
+    fhir_version: FhirVersion | None = None
     deviations: tuple[Deviation, ...] = ()
 
 
@@ -116,6 +120,7 @@ def read_request(body: bytes, service: HookService) -> HookRequest:
         full_urls=tuple(url for _, url in drafts),
         prefetch=prefetch,
         has_fhir_access=_has_fhir_access(envelope),
+        fhir_version=hinted_version(envelope),
         deviations=tuple(deviations),
     )
 

@@ -35,6 +35,13 @@ def test_the_settings_table_is_that_of_the_code() -> None:
     assert _between("settings").strip() == settings_table().strip()
 
 
+def test_the_table_of_what_a_recording_holds_is_that_of_the_policy() -> None:
+    from service.recording.policy import load_policy
+    from service.recording.policy_table import policy_table
+
+    assert _between("recording").strip() == policy_table(load_policy())
+
+
 def test_the_command_list_is_that_of_the_command_line() -> None:
     told = {
         match[1]: match[2]

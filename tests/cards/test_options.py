@@ -251,8 +251,14 @@ def test_rule_1_a_draft_that_no_action_can_name_for_certain_is_left_alone(new: l
 
 
 def test_rule_1_an_order_that_is_no_medication_request_is_not_replaced() -> None:
+    infusion = replace(chart("adalimumab"), ref="ServiceRequest/old-adalimumab")
+    assert offer(chosen([NEW, infusion]), "risankizumab").text_only is TextOnly.NO_SINGLE_ORDER
+
+
+def test_rule_1_a_medication_order_of_dstu2_is_replaced_as_a_medication_request_is() -> None:
     older = replace(chart("adalimumab"), ref="MedicationOrder/old-adalimumab")
-    assert offer(chosen([NEW, older]), "risankizumab").text_only is TextOnly.NO_SINGLE_ORDER
+    made = offer(chosen([NEW, older]), "risankizumab")
+    assert [item.replaces for item in made.changes if item.type == "create"] == ["MedicationOrder/old-adalimumab"]
 
 
 # -------------------------------------------------------------------------------------------------------------- rule 2

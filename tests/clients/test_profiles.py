@@ -20,6 +20,20 @@ WITH_CARDS = tuple(name for name in case_names() if read_case(name).expected.get
 BESIDE = ("UPADACITINIBOPTIONS", "UPADACITINIBMONITORING")
 
 
+def _drafts(name: str) -> list[dict[str, Any]]:
+    context = read_case(name).request.get("context")
+    orders = context.get("draftOrders") if isinstance(context, dict) else None
+    entries = orders.get("entry", []) if isinstance(orders, dict) else []
+    return [entry.get("resource", {}) for entry in entries]
+
+
+# In the shape of R5, which the sandbox writes for no server; and in DSTU2, whose orders Epic has no action for.
+R5_DRAFTS = frozenset(name for name in WITH_CARDS if any("medication" in draft for draft in _drafts(name)))
+DSTU2_DRAFTS = frozenset(
+    name for name in WITH_CARDS if any(draft.get("resourceType") == "MedicationOrder" for draft in _drafts(name))
+)
+
+
 @cache
 def answers(name: str) -> dict[str, Any]:
     case = read_case(name)
@@ -42,8 +56,9 @@ def test_a_recorded_response_keeps_the_contract_of_the_profile_it_was_recorded_w
 
 @pytest.mark.parametrize("name", WITH_CARDS)
 def test_answered_again_for_each_profile_a_case_keeps_its_contract(name: str) -> None:
-    assert [(profile, contract.faults(body, profile)) for profile, body in answers(name).items()] == [
-        (profile, []) for profile in PROFILES
+    called = [profile for profile in PROFILES if profile != "sandbox" or name not in R5_DRAFTS]
+    assert [(profile, contract.faults(answers(name)[profile], profile)) for profile in called] == [
+        (profile, []) for profile in called
     ]
 
 
@@ -59,7 +74,12 @@ def test_the_decision_is_the_same_for_every_profile(name: str) -> None:
     assert all(other == spec for other in others)
 
 
-@pytest.mark.parametrize("name", WITH_CARDS)
+@pytest.mark.parametrize("name", sorted(DSTU2_DRAFTS))
+def test_a_draft_that_epic_has_no_action_for_is_removed_by_hand_there(name: str) -> None:
+    assert not [item for item in contract.actions(answers(name)["epic"]) if "MedicationOrder" in item["resourceId"]]
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_CARDS if name not in DSTU2_DRAFTS])
 def test_no_profile_takes_a_removal_from_a_warning_or_adds_one(name: str) -> None:
     def removals(body: Any) -> list[str]:
         warned = [card for card in body["cards"] if card["source"]["topic"]["code"] not in BESIDE]

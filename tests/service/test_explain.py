@@ -100,7 +100,7 @@ def test_it_says_how_a_draft_was_recognised(engine: Engine) -> None:
     said = _explained(BRANDS, engine)
     recognised = [{"ingredient": "upadacitinib", "by": "Rinvoq", "systemic": True, "regimen": None}]
     assert said["drafts"][0]["recognised"] == recognised
-    assert "  MedicationRequest/draft-upadacitinib: upadacitinib by Rinvoq" in as_text(said).splitlines()
+    assert "  MedicationRequest/draft-upadacitinib in R4: upadacitinib by Rinvoq" in as_text(said).splitlines()
 
 
 def test_a_state_comes_with_its_dates_and_windows(engine: Engine) -> None:
@@ -170,10 +170,29 @@ def test_what_was_missing_is_told(engine: Engine) -> None:
     assert "\nMissing\n  medications-failed: 1\n" in as_text(said)
 
 
+def test_it_names_the_fhir_version_of_each_draft_of_the_record_and_of_the_actions(engine: Engine) -> None:
+    said = _explained("order-sign__versions-drafts-of-dstu2-and-r5", engine)
+    assert [item["fhirVersion"] for item in said["drafts"]] == ["DSTU2", "R5"]
+    assert said["fhirVersions"] == {"record": {"R4": 1}, "actions": "DSTU2"}
+    assert "drafts-of-several-versions" in said["deviations"]
+    lines = as_text(said).splitlines()
+    assert "  R4: 1 of interest in the record" in lines
+    assert "  actions are written in DSTU2" in lines
+    mixed = _explained("order-select__versions-r4-draft-with-an-stu3-record", engine)
+    assert mixed["fhirVersions"] == {"record": {"STU3": 2}, "actions": "R4"}
+
+
+def test_out_of_scope_it_names_the_version_of_the_drafts_only(engine: Engine) -> None:
+    said = _explained(OUT_OF_SCOPE, engine)
+    assert [item["fhirVersion"] for item in said["drafts"]] == ["R4"] * len(said["drafts"])
+    assert said["fhirVersions"] == {"record": {}, "actions": None}
+    assert "FHIR versions" not in as_text(said)
+
+
 def test_it_says_which_draft_names_no_drug(engine: Engine) -> None:
     said = _explained("order-sign__upadacitinib-beside-a-draft-with-a-local-code", engine)
     assert [item["unidentified"] for item in said["drafts"]] == [False, True]
-    assert "  MedicationRequest/draft-local: a code of an unknown list, and no name" in as_text(said).splitlines()
+    assert "  MedicationRequest/draft-local in R4: a code of an unknown list, and no name" in as_text(said).splitlines()
 
 
 def test_absent_prefetch_keys_are_told(engine: Engine) -> None:

@@ -18,6 +18,7 @@ import pytest
 from service.cases import read_case
 from service.demo import CASE
 from service.errors import SettingsError
+from service.recording.format import read_recording, recording_files
 from service.serve import prepare_data_dir, refuse_taken_port
 from service.settings import Settings
 from tests.fakes import SELECT
@@ -203,6 +204,22 @@ def test_the_log_is_json_lines_without_anything_of_the_patient(tmp_path: Path) -
     lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
     assert [line["event"] for line in lines] == ["call"]
     assert recorded_patient() not in written
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
+def test_what_was_answered_before_the_server_stops_is_in_its_recordings(tmp_path: Path, number: signal.Signals) -> None:
+    folder, body = tmp_path / "recordings", recorded_request()
+    with running(tmp_path, "--workers", "2", UPA_CDS_RECORD_DIR=str(folder)) as (process, port):
+        wait_until(lambda: answers(port))
+        answered = [call(port, "POST", SELECT, body) for _ in range(30)]
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 0
+    exchanges = [read_recording(file) for file in recording_files(folder)]
+    recorded = [exchange for file in exchanges for exchange in file]
+    assert [status for status, _ in answered] == [200] * 30
+    assert len(recorded) == 30
+    assert not any(file.truncated for file in exchanges)
+    assert all(recorded_patient().encode() not in exchange.request for exchange in recorded)
 
 
 def recorded_patient() -> str:

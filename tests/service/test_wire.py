@@ -14,7 +14,8 @@ from cards.model import Action, Card, Coding, Indicator, Suggestion
 from service.errors import InvalidRequest, ServiceError
 from service.fhir import MedicationLibrary, draft_facts, read_chart, scan_drafts
 from service.prefetch import collect
-from service.wire import Deviation, HookRequest, read_request, write_response
+from service.wire import Deviation, FhirVersion, HookRequest, read_request, write_response
+from service.wire.fhir_version import EPIC_EXTENSION, hinted_version
 from tests import builders as make
 from tests.builders import Json
 
@@ -424,3 +425,29 @@ def test_whatever_is_changed_in_a_request_is_answered_or_refused(changes: list[_
 def test_whatever_bytes_are_put_into_a_request_it_is_answered_or_refused(new: bytes, at: int, cut: int) -> None:
     body = json.dumps(_valid()).encode()
     assert _status_of(body[:at] + new + body[at + cut :]) in (200, 400)
+
+
+@pytest.mark.parametrize(
+    ("named", "version"),
+    [
+        ({}, None),
+        ({"fhirServer": "https://ehr.example.org/fhir"}, None),
+        ({"fhirServer": "https://ehr.example.org/api/FHIR/R4"}, FhirVersion.R4),
+        ({"fhirServer": "https://ehr.example.org/r4b/"}, FhirVersion.R4),
+        ({"fhirServer": "https://ehr.example.org/R5/tenant-1"}, FhirVersion.R5),
+        ({"fhirServer": "https://ehr.example.org/STU3"}, FhirVersion.STU3),
+        ({"fhirServer": "https://ehr.example.org/DSTU2/"}, FhirVersion.DSTU2),
+        ({"fhirServer": "https://r4.example.org/fhir/r40"}, None),
+        ({"fhirServer": 4}, None),
+        ({"extension": {EPIC_EXTENSION: "STU3"}, "fhirServer": "https://ehr.example.org/R4"}, FhirVersion.STU3),
+        ({"extension": {EPIC_EXTENSION: "R9"}, "fhirServer": "https://ehr.example.org/R4"}, FhirVersion.R4),
+        ({"extension": [EPIC_EXTENSION]}, None),
+    ],
+)
+def test_a_call_may_name_its_fhir_version(named: dict[str, Any], version: FhirVersion | None) -> None:
+    assert hinted_version(named) is version
+
+
+def test_the_fhir_version_of_a_call_is_read_with_it() -> None:
+    call = make.order_select([make.draft("d", "upadacitinib")], fhirServer="https://ehr.example.org/STU3")
+    assert _read(call, SELECT).fhir_version is FhirVersion.STU3
