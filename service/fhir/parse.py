@@ -65,6 +65,7 @@ def _model_class(shape: Shape, kind: str) -> Any:
 
 @functools.cache
 def narrow_class(shape: Shape, kind: str) -> Any:
+    """Return the narrow model of a type, made once; None for a version whose models are small already."""
     return narrowed(_model_class(shape, kind), shape.specs[kind])
 
 
