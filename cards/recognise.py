@@ -56,6 +56,9 @@ class _Phrases(Generic[T]):
         known.append((parts, value))
         known.sort(key=lambda item: -len(item[0]))
 
+    def may_be_in(self, text: Sequence[str]) -> bool:
+        return not self._by_first.keys().isdisjoint(text)
+
     def find(self, text: Sequence[str]) -> Iterator[tuple[int, int, T]]:
         at = 0
         while at < len(text):
@@ -150,6 +153,10 @@ class Recogniser:
         others = [entry.ingredient for entry in by_name if entry.ingredient not in known]
         return Recognition(recognised, others[0] if others else None)
 
+    def may_know(self, codes: Iterable[Code], names: Iterable[str]) -> bool:
+        """Say whether a code or a name could mean an ingredient: quick, and false only where none does."""
+        return any(code in self._codes for code in codes) or any(self._names.may_be_in(words(text)) for text in names)
+
     def _place(self, codes: frozenset[Code], texts: Sequence[str], interval_days: int | None) -> "_Place":
         return _Place(
             topical=not self._topical.isdisjoint(codes) or self._says(self._topical_words, texts),
@@ -185,6 +192,8 @@ class Recogniser:
     def _named(self, text: str) -> _Entry | None:
         """Return the first drug that a text names and does not say to be another one."""
         parts = words(text)
+        if not self._names.may_be_in(parts):
+            return None
         mentions = [_Mention(start, entry) for start, _, entry in self._names.find(parts)]
         if not mentions:
             return None
