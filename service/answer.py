@@ -13,8 +13,10 @@ from types import MappingProxyType
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
 from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
 from service import wire
+from service.chart_reads import ChartReads, FhirTrace
 from service.discovery import Service
-from service.errors import DataUnavailable, InvalidRequest
+from service.errors import DataUnavailable
+from service.fetch import FhirAccess, FhirCall, FhirReader, Refusal
 from service.fhir import (
     ChartReading,
     Draft,
@@ -24,24 +26,32 @@ from service.fhir import (
     read_chart,
     scan_drafts,
     version_of_all,
+    wanted_medications,
 )
+from service.fhir_http import HttpFhir
+from service.fhir_server import FhirServer
 from service.prefetch import Prefetched, collect
+from service.scope import asked_drafts, has_unresolved, in_scope, missing_medications, refuse_other_patient
 from service.settings import ANYONE, Client, Settings
 from service.trust import Profile
 from service.wire import FhirVersion, HookRequest, Reshaped
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
+# A Medication may itself be made of one that is elsewhere.
+_DEEPEST_MEDICATION = 2
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a site chose that bears on an answer."""
+    """What a site chose that bears on an answer. `fhir_servers` are those of whoever calls without a key."""
 
     jurisdiction: str = "us"
     policy: Policy = field(default_factory=Policy)
     card_when_unobtainable: bool = False
     public_base_url: str | None = None
+    fhir_servers: tuple[FhirServer, ...] = ()
+    fhir_seconds: float = 1.2
     profile: Profile = "spec"
 
 
@@ -87,6 +97,7 @@ class Trace:
     drafts: tuple[DraftTrace, ...]
     prefetch: tuple[str, ...]
     read: Mapping[str, int] = field(default_factory=dict)
+    fhir: FhirTrace = field(default_factory=FhirTrace)
     versions: Mapping[FhirVersion, int] = field(default_factory=dict)
     answered_in: FhirVersion | None = None
 
@@ -96,8 +107,9 @@ class Answer:
     """A hook response and what to count of it.
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
-    `silent` says that the client is kept silent: then nothing of the assessment is shown. `profile` is that of the
-    client, `reshaped` what it changed of the cards.
+    `silent` says that the client is kept silent: then nothing of the assessment is shown. `fhir_calls` are the reads
+    from its FHIR server, in the order of the queries: whoever gives them back gets the same answer. `profile` is that
+    of the client, `reshaped` what it changed of the cards.
     """
 
     body: bytes
@@ -109,6 +121,7 @@ class Answer:
     unidentified: int = 0
     assessment: Assessment | None = None
     silent: bool = False
+    fhir_calls: tuple[FhirCall, ...] = ()
     profile: Profile = "spec"
     reshaped: Mapping[Reshaped, int] = field(default_factory=dict)
 
@@ -120,34 +133,51 @@ def build_engine(settings: Settings) -> Engine:
     silent = frozenset(settings.silent_rules)
     policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options)
     options = Options(
-        settings.jurisdiction, policy, settings.unobtainable == "card", settings.public_base_url, settings.profile
+        settings.jurisdiction,
+        policy,
+        settings.unobtainable == "card",
+        settings.public_base_url,
+        settings.fhir_servers,
+        settings.fhir_seconds,
+        settings.profile,
     )
     return Engine(catalogue, Recogniser(catalogue), options)
 
 
-def answer(body: bytes, service: Service, *, engine: Engine, on: date, client: Client = ANYONE) -> Answer:
+OVER_HTTP = HttpFhir()
+
+
+def answer(
+    body: bytes,
+    service: Service,
+    *,
+    engine: Engine,
+    on: date,
+    client: Client = ANYONE,
+    fhir: FhirReader = OVER_HTTP,
+) -> Answer:
     """Answer one hook call of a client as of the day `on`.
 
-    An order that is none of ours is answered without a look at the prefetch. Raises InvalidRequest for a request that
-    cannot be understood and DataUnavailable where data that the answer needs cannot be had.
+    An order that is none of ours is answered without a look at the prefetch. What an order of ours needs and did not
+    bring is read through `fhir`, where the call offers a server that its client may have read. Raises InvalidRequest
+    for a request that cannot be understood and DataUnavailable where data that the answer needs cannot be had.
     """
     profile = _profile(client, engine)
     request = wire.read_request(body, service)
     library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
     hint = request.fhir_version
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser, hint)
-    asked = _asked(request, drafts)
-    if not _in_scope(request, asked, engine) and not _unresolved(asked):
+    asked = asked_drafts(request, drafts)
+    if not in_scope(request, asked, engine.scope) and not has_unresolved(asked):
         return _out_of_scope(request, drafts, asked, service, profile)
-    prefetched = collect(request)
-    if drafts.unresolved:
-        library = library.extended(prefetched.resources)
-        drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser, hint)
-        asked = _asked(request, drafts)
-    if not _in_scope(request, asked, engine) and not _unresolved(asked):
-        return _out_of_scope(request, drafts, asked, service, profile)
-    _refuse_other_patient(drafts, engine)
-    return _assessed(body, request, drafts, asked, prefetched, library, service, engine, on, client)
+    with ChartReads(fhir, _access(request, engine, client)) as reads:
+        call = _Call(body, request, service, engine, on, client, library, reads)
+        return call.answered(drafts)
+
+
+def _access(request: HookRequest, engine: Engine, client: Client) -> FhirAccess:
+    servers = engine.options.fhir_servers if client is ANYONE else client.fhir_servers
+    return FhirAccess(request.fhir, request.patient, servers, engine.options.fhir_seconds)
 
 
 def _profile(client: Client, engine: Engine) -> Profile:
@@ -155,11 +185,21 @@ def _profile(client: Client, engine: Engine) -> Profile:
 
 
 def _out_of_scope(
-    request: HookRequest, drafts: Drafts, asked: tuple[Draft, ...], service: Service, profile: Profile
+    request: HookRequest,
+    drafts: Drafts,
+    asked: tuple[Draft, ...],
+    service: Service,
+    profile: Profile,
+    reads: ChartReads | None = None,
 ) -> Answer:
-    body = wire.write_response((), _no_ids)
-    trace = _trace(request, drafts, asked, service)
-    return Answer(body, "out-of-scope", trace, deviations=request.deviations, profile=profile)
+    return Answer(
+        wire.write_response((), _no_ids),
+        "out-of-scope",
+        _trace(request, drafts, asked, service, reads),
+        deviations=request.deviations,
+        profile=profile,
+        fhir_calls=reads.calls if reads else (),
+    )
 
 
 def _trace(
@@ -167,6 +207,7 @@ def _trace(
     drafts: Drafts,
     asked: tuple[Draft, ...],
     service: Service,
+    reads: ChartReads | None,
     read: Mapping[str, int] = MappingProxyType({}),
     versions: Mapping[FhirVersion, int] = MappingProxyType({}),
     answered_in: FhirVersion | None = None,
@@ -178,85 +219,104 @@ def _trace(
         )
         for draft in drafts.items
     )
-    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, versions, answered_in)
+    fhir = reads.trace if reads else FhirTrace()
+    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, fhir, versions, answered_in)
 
 
-def _asked(request: HookRequest, drafts: Drafts) -> tuple[Draft, ...]:
-    """Return the drafts that the call is about: at order-select the selected ones, else all."""
-    if request.selections is None:
-        return drafts.items
-    return tuple(draft for draft in drafts.items if draft.ref in request.selections)
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that may be about an order of ours: from here on the record is looked at, and read where it is missing."""
 
+    body: bytes = field(repr=False)
+    request: HookRequest
+    service: Service
+    engine: Engine
+    on: date
+    client: Client
+    library: MedicationLibrary
+    reads: ChartReads
 
-def _in_scope(request: HookRequest, asked: tuple[Draft, ...], engine: Engine) -> bool:
-    """Say whether a call needs the record: an order of ours does, and every chart that is opened (brief section 7)."""
-    scope = engine.scope
-    if request.hook == Hook.PATIENT_VIEW:
-        return bool(scope)
-    return any(
-        item.systemic and item.ingredient in scope for draft in asked if draft.orders for item in draft.recognised
-    )
+    def answered(self, drafts: Drafts) -> Answer:
+        record = collect(self.request)
+        drafts = self._resolved(drafts, record)
+        for _ in range(_DEEPEST_MEDICATION):
+            # Which drug is ordered decides whether anything else has to be read.
+            found = self.reads.medications(missing_medications(asked_drafts(self.request, drafts)))
+            if not found:
+                break
+            record = record.joined(found)
+            drafts = self._resolved(drafts, record)
+        asked = asked_drafts(self.request, drafts)
+        needed = in_scope(self.request, asked, self.engine.scope)
+        if not needed and not has_unresolved(asked):
+            profile = _profile(self.client, self.engine)
+            return _out_of_scope(self.request, drafts, asked, self.service, profile, self.reads)
+        refuse_other_patient(drafts, self.engine.scope)
+        if needed:
+            record = self._completed(record, drafts)
+            drafts = self._resolved(drafts, record)
+        return self._assessed(record, drafts)
 
+    def _resolved(self, drafts: Drafts, record: Prefetched) -> Drafts:
+        """Look at the drafts again, where a Medication of the record may tell their drug."""
+        if not drafts.unresolved:
+            return drafts
+        library = self.library.extended(record.resources)
+        request = self.request
+        return scan_drafts(request.drafts, request.patient, library, self.engine.recogniser, request.fhir_version)
 
-def _unresolved(asked: tuple[Draft, ...]) -> bool:
-    return any(draft.unresolved and draft.orders for draft in asked)
+    def _completed(self, record: Prefetched, drafts: Drafts) -> Prefetched:
+        if not self.reads.offered:
+            return record
+        record = self.reads.completed(record)
+        for _ in range(_DEEPEST_MEDICATION):
+            of_chart = wanted_medications(record.resources, self.request.patient, self.library)
+            of_drafts = missing_medications(self._resolved(drafts, record).items)
+            found = self.reads.medications((*of_drafts, *of_chart))
+            if not found:
+                break
+            record = record.joined(found)
+        return record
 
-
-def _refuse_other_patient(drafts: Drafts, engine: Engine) -> None:
-    scope = engine.scope
-    for draft in drafts.items:
-        if draft.other_patient and any(item.ingredient in scope for item in draft.recognised):
-            raise InvalidRequest(
-                "context.draftOrders holds an order of another patient: send the orders of context.patientId only."
-            )
-
-
-def _assessed(
-    body: bytes,
-    request: HookRequest,
-    drafts: Drafts,
-    asked: tuple[Draft, ...],
-    prefetched: Prefetched,
-    library: MedicationLibrary,
-    service: Service,
-    engine: Engine,
-    on: date,
-    client: Client,
-) -> Answer:
-    ordered = draft_facts(drafts)
-    chart = read_chart(prefetched.resources, request.patient, library, engine.recogniser, request.fhir_version)
-    version = version_of_all(ordered.writings, chart.writings, request.fhir_version)
-    record = PatientRecord(
-        patient=request.patient,
-        medications=(*ordered.medications, *chart.medications),
-        conditions=chart.conditions,
-        allergies=chart.allergies,
-        birth_date=chart.birth_date,
-        encounter=request.encounter,
-        gaps=_gaps(prefetched, chart, drafts),
-        unidentified=chart.unidentified,
-    )
-    options = engine.options
-    selections = None if request.selections is None else frozenset(request.selections)
-    question = Question(on, Hook(request.hook), options.jurisdiction, selections, options.policy)
-    assessment = evaluate(record, engine.catalogue, question)
-    shown = () if client.silent else assessment.cards
-    if not assessment.findings and not options.card_when_unobtainable:
-        _refuse_unobtainable(record, asked)
-    shape = wire.shaped(_linked(shown, engine), _profile(client, engine))
-    return Answer(
-        body=_written(shape.cards, body, request, service, version),
-        outcome="complete" if assessment.complete else "incomplete",
-        trace=_trace(request, drafts, asked, service, chart.counts, chart.versions, version),
-        rules=tuple(finding.rule for finding in assessment.findings),
-        indicators=tuple(card.indicator.value for card in shown),
-        deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
-        unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
-        assessment=assessment,
-        silent=client.silent,
-        profile=_profile(client, engine),
-        reshaped=shape.changes,
-    )
+    def _assessed(self, prefetched: Prefetched, drafts: Drafts) -> Answer:
+        request, engine = self.request, self.engine
+        options, asked = engine.options, asked_drafts(request, drafts)
+        ordered = draft_facts(drafts)
+        chart = read_chart(prefetched.resources, request.patient, self.library, engine.recogniser, request.fhir_version)
+        version = version_of_all(ordered.writings, chart.writings, request.fhir_version)
+        record = PatientRecord(
+            patient=request.patient,
+            medications=(*ordered.medications, *chart.medications),
+            conditions=chart.conditions,
+            allergies=chart.allergies,
+            birth_date=chart.birth_date,
+            encounter=request.encounter,
+            gaps=_gaps(prefetched, chart, drafts),
+            unidentified=chart.unidentified,
+        )
+        selections = None if request.selections is None else frozenset(request.selections)
+        question = Question(self.on, Hook(request.hook), options.jurisdiction, selections, options.policy)
+        assessment = evaluate(record, engine.catalogue, question)
+        shown = () if self.client.silent else assessment.cards
+        # Once the server was asked, what could not be had is no fault of the client, and somebody waits at the screen.
+        if not assessment.findings and not options.card_when_unobtainable and not self.reads.tried:
+            _refuse_unobtainable(record, asked, self.reads.trace.refusal)
+        profile = _profile(self.client, engine)
+        shape = wire.shaped(_linked(shown, engine), profile)
+        return Answer(
+            body=_written(shape.cards, self.body, request, self.service, version),
+            outcome="complete" if assessment.complete else "incomplete",
+            trace=_trace(request, drafts, asked, self.service, self.reads, chart.counts, chart.versions, version),
+            rules=tuple(finding.rule for finding in assessment.findings),
+            indicators=tuple(card.indicator.value for card in shown),
+            deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
+            unidentified=assessment.gaps.get(Gap.MEDICATION_UNIDENTIFIED, 0),
+            assessment=assessment,
+            silent=self.client.silent,
+            fhir_calls=self.reads.calls,
+            profile=profile,
+            reshaped=shape.changes,
+        )
 
 
 def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
@@ -289,18 +349,23 @@ def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mappin
     return gaps
 
 
-def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...]) -> None:
+def _refuse_unobtainable(record: PatientRecord, asked: tuple[Draft, ...], refusal: Refusal | None) -> None:
     """Say 412 where silence could read as an all-clear (CDS Hooks 2.0.1, Prefetch Template)."""
-    if _unresolved(asked):
+    why = f" The FHIR server of the call was not read: {refusal}." if refusal not in _EXPECTED else ""
+    if has_unresolved(asked):
         raise DataUnavailable(
             "context.draftOrders holds an order whose Medication reference leads to nothing that was sent: "
-            "send the Medication in the Bundle or the prefetch, or a code or text in the order."
+            f"send the Medication in the Bundle or the prefetch, or a code or text in the order.{why}"
         )
     if Gap.MEDICATIONS_ABSENT in record.gaps:
         raise DataUnavailable(
             "prefetch holds no medication list: send at least one of medicationRequests, medicationStatements, "
-            "medicationAdministrations and medicationDispenses."
+            f"medicationAdministrations and medicationDispenses.{why}"
         )
+
+
+# Of a server that nobody offered there is nothing to say.
+_EXPECTED = (None, Refusal.NOT_OFFERED)
 
 
 def _no_ids(_card: Card, _suggestion: Suggestion | None) -> str:

@@ -13,7 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from cards import KnowledgeError
 from service import telemetry
-from service.answer import Engine, answer, build_engine
+from service.answer import OVER_HTTP, Engine, answer, build_engine
 from service.auth import Authenticator, build_authenticator
 from service.cases import read_case
 from service.cors import cors_headers
@@ -29,11 +29,13 @@ from service.errors import (
     operation_outcome,
 )
 from service.evidence import evidence_blueprint
+from service.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.telemetry import Counts
+from service.tls import refuse_unusable_authorities
 
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
@@ -55,11 +57,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = False) -> Flask:
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, ready: bool = False, fhir: FhirReader = OVER_HTTP
+) -> Flask:
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
     With `ready` it raises KnowledgeError instead. Raises SettingsError if the settings name a rule that the
-    knowledge does not have, or recordings that cannot be made.
+    knowledge does not have, recordings that cannot be made, or certificates of a FHIR server that cannot be read.
     """
     app = Flask("service", static_folder=None)
     # An answer is never a redirect: browsers refuse one for a preflight.
@@ -68,8 +72,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, ready: bool = Fals
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
     recorder = _recorder(settings, engine)
+    refuse_unusable_authorities(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust, RECORDER: recorder}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, recorder))
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, fhir, recorder))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, recorder))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)

@@ -2,7 +2,7 @@
 
 A case is a folder `<hook>__<what-happens>` with `case.yaml` (title, day, rules that show, what its author
 expects in short, settings, status), `request.json` (the hook request as a client posts it) and `expected.json` (the
-whole response body).
+whole response body). Where the call reads from a FHIR server, `server/` has its answers, one file each.
 """
 
 import json
@@ -18,6 +18,8 @@ from typing import Any
 import yaml
 
 from service.errors import InvalidRequest
+from service.fetch import FhirCall
+from service.recorded_fhir import RecordedFhir, read_call
 
 _FHIR_DAY = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", flags=re.ASCII
@@ -32,8 +34,8 @@ class Case:
     """One recorded call: on its day `on`, `body` is posted and the response is `expected`.
 
     `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes, and phrases that the
-    detail `says` or `omits`. `settings` are
-    those that differ from the defaults, as text.
+    detail `says` or `omits`. `settings` are those that differ from the defaults, as text. `server` are the answers of
+    the FHIR server.
     """
 
     name: str
@@ -45,11 +47,17 @@ class Case:
     expect: tuple[Mapping[str, Any], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    server: tuple[FhirCall, ...] = ()
 
     @property
     def hook(self) -> str:
         """Name the hook that the case calls, the first part of its folder's name."""
         return self.name.partition("__")[0]
+
+    @property
+    def fhir(self) -> RecordedFhir:
+        """Return the FHIR server of the case."""
+        return RecordedFhir(self.server)
 
     @property
     def request(self) -> Any:
@@ -84,22 +92,27 @@ def read_case(name: str, folder: Path | None = None) -> Case:
             expect=tuple(described.get("expect", ())),
             settings=described.get("settings", {}),
             status=int(described.get("status", 200)),
+            server=tuple(_read(file, _call) for file in _recorded(place / "server")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CaseError(f"{name}: case.yaml is not as a case needs it ({error!r}). Mend it.") from error
 
 
 def shift(case: Case, to: date) -> Case:
-    """Move the day of a case to `to`, and every date of its request by as many days.
+    """Move the day of a case to `to`, and every date of its request and of its FHIR server by as many days.
 
     A string is a date if it is wholly a FHIR date, dateTime or instant (FHIR R4, Datatypes). Times of day and
     zones stay; a year and month moves to the month its middle falls into; a year alone stays.
     """
     days = to - case.on
     # In the text as it was written, so that what a parser would lose (a key sent twice) stays in the request.
-    text = case.body.decode("utf-8")
-    moved = _JSON_TEXT.sub(lambda match: f'"{_shifted_text(match[1], days)}"', text)
-    return replace(case, on=to, body=moved.encode("utf-8"))
+    server = tuple(replace(call, body=_shifted(call.body, days)) for call in case.server)
+    return replace(case, on=to, body=_shifted(case.body, days), server=server)
+
+
+def _shifted(body: bytes, days: timedelta) -> bytes:
+    text = body.decode("utf-8")
+    return _JSON_TEXT.sub(lambda match: f'"{_shifted_text(match[1], days)}"', text).encode("utf-8")
 
 
 def _shifted_text(text: str, days: timedelta) -> str:
@@ -127,6 +140,15 @@ def _cases(folder: Path | None) -> Traversable:
     return folder or files("fhir_fixtures") / "cases"
 
 
+def _recorded(folder: Traversable) -> list[Traversable]:
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted((file for file in found if file.name.endswith(".json")), key=lambda file: file.name)
+
+
+def _call(text: bytes) -> FhirCall:
+    return read_call(json.loads(text))
+
+
 def _bytes(file: Traversable) -> bytes:
     try:
         return file.read_bytes()
@@ -137,5 +159,5 @@ def _bytes(file: Traversable) -> bytes:
 def _read(file: Traversable, parse: Callable[[bytes], Any]) -> Any:
     try:
         return parse(_bytes(file))
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise CaseError(f"{file}: is not well-formed. Mend the file.") from error

@@ -1,7 +1,8 @@
 """The command line `upa-cds`: read the arguments, call, choose the exit code.
 
-0 done; 1 the knowledge has problems, a replayed answer differs, or a service does not conform; 2 usage or settings;
-5 a recording is not clean; 65 bad input; 69 a service does not answer; 70 our fault.
+0 done; 1 the knowledge has problems, a replayed answer differs, a service does not conform, or part of an export could
+not be read; 2 usage or settings; 5 a recording is not clean; 65 bad input; 69 a service does not answer; 70 our fault;
+75 try again; 130 broken off by Ctrl-C.
 Imports are inside the commands, so that each starts with what it needs and no more.
 """
 
@@ -11,7 +12,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -23,6 +24,8 @@ from service.record_commands import record
 KNOWLEDGE_PROBLEMS = 1
 DIFFERENT = 1
 NOT_CONFORMING = 1
+NOT_WHOLE = 1
+BROKEN_OFF = 130
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = (
@@ -114,19 +117,27 @@ def demo(*, once: bool, as_json: bool) -> None:
 @click.option("--on", "day", metavar="DATE", help="Day of the call, YYYY-MM-DD.  [default: today in the site's zone]")
 @click.option("--client", "client_id", metavar="ID", help="As this configured client, with its profile.")
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+@click.option("--fhir", "reading", is_flag=True, help="Read what is missing from the FHIR server of the request.")
 @click.option("--config", metavar="FILE", help="TOML file with settings.")
-def explain(request: Path, *, day: str | None, client_id: str | None, as_json: bool, config: str | None) -> None:
-    """Say what was read from a hook request, as what, and which dates and windows decided."""
+def explain(
+    request: Path, *, day: str | None, client_id: str | None, as_json: bool, reading: bool, config: str | None
+) -> None:
+    """Say what was read from a hook request, as what, and which dates and windows decided.
+
+    The network is asked with --fhir only, and then the FHIR servers that the client may have read.
+    """
     import json
 
     from service.answer import build_engine
-    from service.explain import as_text, explain_request
+    from service.explain import NO_FHIR, as_text, explain_request
+    from service.fhir_http import HttpFhir
     from service.settings import ANYONE, load_settings
 
     settings = load_settings({"config": config})
     engine = build_engine(settings)
     client = ANYONE if client_id is None else settings.client(client_id)
-    said = explain_request(_file(request), engine, _day(day, settings), client)
+    fhir = HttpFhir() if reading else NO_FHIR
+    said = explain_request(_file(request), engine, _day(day, settings), client, fhir=fhir)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
 
 
@@ -212,6 +223,47 @@ def conformance(url: str | None, *, listing: bool, **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("addresses", metavar="EXPORT...", nargs=-1, required=True)
+@click.option("--on", "day", metavar="DATE", help="Day to look at, YYYY-MM-DD.  [default: today in the site's zone]")
+@click.option("--jobs", metavar="NUMBER", type=click.IntRange(1, 64), default=1, help="Worker processes.  [default: 1]")
+@click.option("--scheduler", metavar="ADDRESS", help="Work on this Dask scheduler, say tcp://10.0.0.5:8786.")
+@click.option("--work", metavar="DIR", type=click.Path(path_type=Path), help="Folder to resume from if broken off.")
+@click.option("--resume", is_flag=True, help="Go on with the screening that --work holds.")
+@click.option(
+    "--min-cell",
+    "smallest",
+    metavar="NUMBER",
+    type=click.IntRange(1),
+    help="Least number of patients that is shown, apart from 0.  [default: 11]",
+)
+@click.option("--patients", metavar="FILE", type=click.Path(path_type=Path), help="Write a list of patients (CSV).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the counts as CSV and nothing else.")
+@click.option("--config", metavar="FILE", help="TOML file with settings.")
+def screen(addresses: tuple[str, ...], *, as_json: bool, as_csv: bool, **options: Any) -> None:
+    """Count the patients of a FHIR bulk export who are on a combination today, by rule and pair.
+
+    EXPORT is a folder, NDJSON files or the manifest of an export, at any address that fsspec reads. Small counts are
+    suppressed. Exit code 0: screened; 1: screened, but part of the export could not be read; 75: a worker was lost.
+    """
+    import json
+
+    from service.screen.result import whole
+    from service.screen.text import as_csv as csv_text
+    from service.screen.text import as_text
+
+    if as_json and as_csv:
+        raise click.UsageError("Give --json or --csv.")
+    result = _screened(addresses, **options)
+    if as_json:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        click.echo(csv_text(result) if as_csv else as_text(result), nl=not as_csv)
+    if not whole(result):
+        sys.exit(NOT_WHOLE)
+
+
+@cli.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 def validate(folder: Path | None) -> None:
     """Check a folder of knowledge, or the packaged knowledge, and list every problem."""
@@ -258,6 +310,53 @@ def settings(**flags: str | None) -> None:
     effective = effective_settings(flags)
     for name, value in shown(effective.settings).items():
         click.echo(f"{name} = {value}  ({effective.sources.get(name, 'default')})")
+
+
+def _screened(
+    addresses: tuple[str, ...],
+    *,
+    day: str | None,
+    jobs: int,
+    scheduler: str | None,
+    work: Path | None,
+    resume: bool,
+    smallest: int | None,
+    patients: Path | None,
+    config: str | None,
+) -> Any:
+    from datetime import datetime
+
+    from service.chunks import processes
+    from service.screen.cluster import cluster
+    from service.screen.progress import progress_bar
+    from service.screen.run import Screening, screen
+    from service.screen.suppress import MIN_CELL
+    from service.settings import load_settings
+
+    if resume and work is None:
+        raise click.UsageError("--resume needs the folder of the broken off screening: --work DIR.")
+    if scheduler and (work is None or jobs > 1):
+        raise click.UsageError("--scheduler needs a folder that all workers reach, --work DIR, and takes no --jobs.")
+    settings = load_settings({"config": config})
+    asked = Screening(
+        addresses,
+        settings,
+        _day(day, settings) if day else None,
+        datetime.now(settings.zone).date(),
+        smallest or MIN_CELL,
+        work,
+        resume,
+        patients,
+    )
+    try:
+        with progress_bar() as progress:
+            result = screen(asked, cluster(scheduler) if scheduler else processes(jobs), progress)
+    except KeyboardInterrupt:
+        kept = f"go on with --work {work} --resume" if work else "nothing is kept without --work"
+        _fail([f"The screening was broken off: {kept}."], BROKEN_OFF)
+    if patients:
+        click.echo(f"{patients}: holds patient identifiers; only you can read it.", err=True)
+    return result
 
 
 def _conforms(
@@ -342,7 +441,7 @@ def _wait() -> None:
         pass
 
 
-def _fail(problems: tuple[str, ...] | list[str], exit_code: int) -> None:
+def _fail(problems: tuple[str, ...] | list[str], exit_code: int) -> NoReturn:
     for problem in problems:
         click.echo(f"upa-cds: {problem}", err=True)
     sys.exit(exit_code)

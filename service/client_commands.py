@@ -36,6 +36,7 @@ def client() -> None:
 @click.option("--tenant", "tenants", metavar="TEXT", multiple=True, help="Tenant that may call; repeatable.")
 @click.option("--alg", "algorithms", metavar="ALG", multiple=True, help="Allowed algorithm.  [default: ES384, RS384]")
 @click.option("--origin", "origins", metavar="URL", multiple=True, help="Origin of its browser pages; repeatable.")
+@click.option("--fhir-server", "fhir_servers", metavar="URL", multiple=True, help="FHIR base to read; repeatable.")
 @click.option("--profile", type=click.Choice(["spec", "epic", "sandbox"]), help="Shape of its cards.  [default: spec]")
 @click.option(
     "--config",

@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 
 from service.errors import SettingsError
+from service.fhir_server import FhirServer
 from service.settings import Client, load_settings
 
 
@@ -40,8 +41,16 @@ def described(client: Client) -> Iterator[str]:
         value = getattr(client, name)
         if name == "jwks" and value is not None:
             yield f"  {name}: in the settings"
+        elif name == "fhir_servers":
+            yield from (f"  reads {_server(server)}" for server in client.fhir_servers)
         elif name != "id" and value is not None and value is not False and value != ():
             yield f"  {name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}"
+
+
+def _server(server: FhirServer) -> str:
+    chosen = [name for name in ("private", "open", "ca_file") if getattr(server, name)]
+    without = [f"without {kind}" for kind in server.unsupported]
+    return ", ".join((server.base, *chosen, *without))
 
 
 def _text(config: Path) -> str:

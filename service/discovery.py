@@ -23,8 +23,9 @@ SCOPE = (
     "interactions or other dual-biologic therapy."
 )
 NEEDS = (
-    "Needs the draft orders and the patient's medication list, by prefetch. Without any medication data an order "
-    "in scope is answered with 412, or with a card that says so, as the site chooses."
+    "Needs the draft orders and the patient's medication list: by prefetch, or from the fhirServer of the call with "
+    "its fhirAuthorization, where the site has listed that server. Without any medication data an order in scope is "
+    "answered with 412, or with a card that says so, as the site chooses."
 )
 
 

@@ -121,6 +121,12 @@ class KeysUnavailable(ServiceError):
         self.reason = reason
 
 
+class WorkerLost(ServiceError):
+    """A process that worked for us ended before its work did; what is finished is kept where the user asked for it."""
+
+    exit_code = 75
+
+
 class SettingsError(ServiceError):
     """The configuration is unusable; `problems` has one line each, all of them."""
 

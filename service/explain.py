@@ -18,23 +18,30 @@ from cards.model import MedicationFact, Recognised
 from cards.options import Choice
 from cards.problems import Problems
 from service.answer import Answer, DraftTrace, Engine, Trace, answer
+from service.chart_reads import FhirTrace
 from service.discovery import PREFETCH, SERVICES
 from service.errors import InvalidRequest
+from service.fetch import FhirReader, NoFhir, Refusal
 from service.settings import ANYONE, Client
 from service.wire import peek_hook
 
+NO_FHIR = NoFhir()
 
-def explain_request(body: bytes, engine: Engine, on: date, client: Client = ANYONE) -> dict[str, Any]:
+
+def explain_request(
+    body: bytes, engine: Engine, on: date, client: Client = ANYONE, *, fhir: FhirReader = NO_FHIR
+) -> dict[str, Any]:
     """Answer a hook request of a client with the service of its hook and explain the answer.
 
-    Raises InvalidRequest and DataUnavailable as the service would.
+    Nothing is read from a FHIR server unless `fhir` does. Raises InvalidRequest and DataUnavailable as the service
+    would.
     """
     hook = peek_hook(body)
     service = next((item for item in SERVICES if item.hook == hook), None)
     if service is None:
         known = ", ".join(item.hook for item in SERVICES)
         raise InvalidRequest(f"hook is missing or of no service: send one of {known}.")
-    return explanation(answer(body, service, engine=engine, on=on, client=client), engine, on)
+    return explanation(answer(body, service, engine=engine, on=on, client=client, fhir=fhir), engine, on)
 
 
 def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
@@ -58,6 +65,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
         "outcome": given.outcome,
         "drafts": [_draft(item) for item in trace.drafts],
         "prefetch": _prefetch(trace),
+        "fhir": _fhir(trace.fhir),
         "read": dict(trace.read),
         "fhirVersions": {
             "record": dict(trace.versions),
@@ -85,6 +93,22 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
             "complete": assessment.complete,
         }
     return said
+
+
+def _fhir(trace: FhirTrace) -> dict[str, Any]:
+    return {
+        "refusal": trace.refusal,
+        "reads": [
+            {
+                "query": item.query,
+                "pages": item.pages,
+                "resources": item.resources,
+                "status": item.status,
+                "problem": item.problem,
+            }
+            for item in trace.reads
+        ],
+    }
 
 
 def _draft(item: DraftTrace) -> dict[str, Any]:
@@ -301,6 +325,7 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield f"profile {said['profile']['name']}{f': {changes}' if changes else ''}"
     yield from _section("Drafts", [_draft_line(item) for item in said["drafts"]])
     yield from _section("Prefetch", [f"{key}: {state}" for key, state in said["prefetch"].items()])
+    yield from _section("FHIR server", list(_fhir_lines(said["fhir"])))
     yield from _section("Read from the record", [f"{kind}: {count}" for kind, count in said["read"].items()])
     yield from _section("FHIR versions", _version_lines(said["fhirVersions"]))
     yield from _section("Exposures", [line for item in said.get("exposures", ()) for line in _exposure_lines(item)])
@@ -315,6 +340,15 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Cards not shown", hidden)
     yield from _section("Missing", [f"{gap}: {count}" for gap, count in said.get("gaps", {}).items()])
     yield from _section("Deviations of the client", said["deviations"])
+
+
+def _fhir_lines(fhir: Mapping[str, Any]) -> Iterator[str]:
+    if fhir["refusal"] not in (None, Refusal.NOT_OFFERED):
+        yield f"not read: {fhir['refusal']}"
+    for item in fhir["reads"]:
+        status = f", status {item['status']}" if item["problem"] and item["status"] else ""
+        wrong = f"; {item['problem']}{status}" if item["problem"] else ""
+        yield f"{item['query']}: pages {item['pages']}, resources {item['resources']}{wrong}"
 
 
 def _option_lines(options: Mapping[str, Any] | None) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from time import perf_counter
@@ -11,10 +11,12 @@ import msgspec
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
-from service.answer import Engine, answer
+from service.answer import OVER_HTTP, Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
-from service.errors import BodyTooLarge, NotReady, UnknownService, UnsupportedMedia
+from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
+from service.fetch import FhirCall, FhirReader
+from service.fhir_log import ObservedFhir, warn_of
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
 from service.settings import ANYONE, Client, Settings
@@ -34,6 +36,7 @@ class _Call:
     client: Client
     now: datetime
     body: bytes
+    reads: tuple[FhirCall, ...] = ()
 
 
 def hooks_blueprint(
@@ -42,9 +45,10 @@ def hooks_blueprint(
     trust: Authenticator,
     clock: Clock,
     counts: Counts,
+    fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
 ) -> Blueprint:
-    """Make the pages of one site. `clock` gives an aware time and is asked once per call."""
+    """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
@@ -67,9 +71,18 @@ def hooks_blueprint(
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         g.call = _Call(service, client, now, body)
-        given = answer(body, service, engine=engine, on=now.astimezone(settings.zone).date(), client=client)
+        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        try:
+            given = answer(body, service, engine=engine, on=today, client=client, fhir=reader)
+        except ServiceError:
+            g.call = replace(g.call, reads=reader.calls())
+            counts.add(reader.words())
+            g.said = {**g.get("said", {}), **reader.said()}
+            raise
+        g.call = replace(g.call, reads=given.fhir_calls)
         deviations += given.deviations
-        counts.add(deviations)
+        counts.add((*deviations, *reader.words(given.trace.fhir)))
+        warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
         g.said = {
             **g.get("said", {}),
             "outcome": given.outcome,
@@ -77,6 +90,7 @@ def hooks_blueprint(
             "indicators": given.indicators,
             "unidentified": given.unidentified,
             "deviations": deviations,
+            **reader.said(given.trace.fhir),
         }
         return Response(given.body, mimetype="application/json")
 
@@ -105,7 +119,7 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
             service=call.service.id,
             hook=call.service.hook,
             request=call.body,
-            fhir_calls=(),
+            fhir_calls=call.reads,
             status=response.status_code,
             response=response.get_data(),
             latency_ms=round((perf_counter() - g.began) * 1000, 1),

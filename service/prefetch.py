@@ -5,10 +5,8 @@ Bundle mean that there are no data, a missing key that nobody asked, an Operatio
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import msgspec
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from cards.model import Gap
 from service.discovery import PREFETCH
@@ -34,7 +32,8 @@ class Prefetched:
     """The delivered resources, and what is known to be missing.
 
     `medications_obtained` says whether a medication list was delivered, even an empty one; without it, `gaps` says
-    whether it was absent or failed.
+    whether it was absent or failed. `deliveries` are the values by their key, as they were opened, and `singly` the
+    resources that no key asks for.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -43,13 +42,32 @@ class Prefetched:
     medications_obtained: bool = False
     conditions_supplied: bool = False
     allergies_supplied: bool = False
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict, repr=False)
+    singly: tuple[Resource, ...] = ()
+
+    def completed(self, deliveries: Mapping[str, Delivery]) -> "Prefetched":
+        """Return what there is with further values, or better ones, as if they had come with the call.
+
+        What the client sent amiss stays counted.
+        """
+        whole = _sorted_out({**self.deliveries, **deliveries})
+        return replace(whole, deviations=self.deviations).joined(self.singly)
+
+    def joined(self, resources: Iterable[Resource]) -> "Prefetched":
+        """Return what there is with resources that no key asks for, say Medications."""
+        added = tuple(resources)
+        return replace(self, resources=(*self.resources, *added), singly=(*self.singly, *added))
 
 
 def collect(request: HookRequest) -> Prefetched:
     """Sort the prefetch of a request. Never raises for what it may contain."""
+    return _sorted_out({key: open_value(raw) for key, raw in (request.prefetch or {}).items()})
+
+
+def _sorted_out(deliveries: Mapping[str, Delivery]) -> Prefetched:
     collection = _Collection()
-    for key, raw in (request.prefetch or {}).items():
-        collection.add(key, raw)
+    for key, delivery in deliveries.items():
+        collection.add(key, delivery)
     collection.close()
     return Prefetched(
         tuple(collection.resources),
@@ -58,6 +76,7 @@ def collect(request: HookRequest) -> Prefetched:
         collection.medications,
         collection.conditions,
         collection.allergies,
+        deliveries,
     )
 
 
@@ -70,19 +89,17 @@ class _Collection:
     conditions: bool = False
     allergies: bool = False
 
-    def add(self, key: str, raw: msgspec.Raw) -> None:
-        delivery = open_value(raw)
-        kinds = {resource.kind for resource in delivery.resources}
+    def add(self, key: str, delivery: Delivery) -> None:
         self.resources += delivery.resources
-        self._note_supplied(key, delivery, kinds)
-        self._note_gaps(key, delivery, kinds)
+        self._note_supplied(key, delivery)
+        self._note_gaps(key, delivery)
         if delivery.wrapped:
             self.deviations.append(Deviation.PREFETCH_WRAPPED)
         if delivery.garbage:
             self.deviations.append(Deviation.PREFETCH_UNREADABLE)
 
-    def _note_supplied(self, key: str, delivery: Delivery, kinds: set[str]) -> None:
-        answered = delivery.is_null or delivery.is_bundle
+    def _note_supplied(self, key: str, delivery: Delivery) -> None:
+        answered, kinds = delivery.is_null or delivery.is_bundle, delivery.kinds
         if key in _MEDICATION_KEYS:
             self.medications = self.medications or answered
         elif key not in PREFETCH:
@@ -91,15 +108,18 @@ class _Collection:
         self.conditions = self.conditions or (key == _CONDITIONS_KEY and answered) or "Condition" in kinds
         self.allergies = self.allergies or (key == _ALLERGIES_KEY and answered) or "AllergyIntolerance" in kinds
 
-    def _note_gaps(self, key: str, delivery: Delivery, kinds: set[str]) -> None:
+    def _note_gaps(self, key: str, delivery: Delivery) -> None:
+        kinds = delivery.kinds
         medication = key in _MEDICATION_KEYS or not kinds.isdisjoint(_MEDICATION_TYPES)
         condition = key == _CONDITIONS_KEY or "Condition" in kinds
-        if delivery.failed or delivery.garbage:
+        allergy = key == _ALLERGIES_KEY or "AllergyIntolerance" in kinds
+        if delivery.broken:
             self.gaps.update(_of(medication, Gap.MEDICATIONS_FAILED, condition, Gap.CONDITIONS_FAILED))
-            if key == _ALLERGIES_KEY:
-                self.gaps[Gap.ALLERGIES_FAILED] += 1
         if delivery.paged:
             self.gaps.update(_of(medication, Gap.MEDICATIONS_PAGED, condition, Gap.CONDITIONS_PAGED))
+        # The agent that a patient must not have may stand on the page that is missing.
+        if allergy and (delivery.broken or delivery.paged):
+            self.gaps[Gap.ALLERGIES_FAILED] += 1
 
     def close(self) -> None:
         """Name what nobody sent, where nothing says that asking for it failed."""

@@ -64,7 +64,7 @@ def in_process(case: Case, knowledge: Path | None = None) -> tuple[int, Any]:
     """Answer a case in this process, with the settings of the case and its own day, called by its first client."""
     engine, client = _site(_settings(case), knowledge)
     try:
-        given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client)
+        given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client, fhir=case.fhir)
     except ServiceError as error:
         return error.status, operation_outcome(error)
     return 200, json.loads(given.body)

@@ -15,10 +15,20 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from service.errors import SettingsError
+from service.fhir_server import FhirServer, FhirServers
 from service.trust import Profile, Trust, is_loopback, told_apart
 
 PREFIX = "UPA_CDS_"
@@ -80,7 +90,7 @@ class Client(Trust):
     """An EHR or page that may call.
 
     `origins` are the web pages that a browser may call from. A `silent` client gets no cards: its calls are evaluated
-    and recorded only.
+    and recorded only. `fhir_servers` are those that may be read for its calls.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +98,7 @@ class Client(Trust):
     id: str = Field(min_length=1)
     origins: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = ()
     silent: bool = False
+    fhir_servers: FhirServers = ()
 
 
 def _told_apart(clients: tuple[Client, ...]) -> tuple[Client, ...]:
@@ -99,6 +110,11 @@ def _told_apart(clients: tuple[Client, ...]) -> tuple[Client, ...]:
 
 # Who calls where no client with keys is configured: then the service answers on loopback only.
 ANYONE = Client(id="anyone")
+
+
+def every_fhir_server(settings: "Settings") -> tuple[FhirServer, ...]:
+    """Give every FHIR server that the settings list for anybody."""
+    return (*settings.fhir_servers, *(server for client in settings.clients for server in client.fhir_servers))
 
 
 Ceiling = Literal["info", "warning"]
@@ -167,6 +183,13 @@ class Settings(BaseModel):
         default=None,
         description="Text file of further words that recordings may keep in medication texts, say of the formulary.",
     )
+    fhir_seconds: float = Field(
+        default=1.2,
+        gt=0,
+        le=4,
+        allow_inf_nan=False,
+        description="Longest time for everything that one call reads from a FHIR server, in seconds; at most 4.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
     )
@@ -188,9 +211,23 @@ class Settings(BaseModel):
     tls_key: Annotated[Path, FILE] | None = Field(
         default=None, description="Private key of the certificate (PEM, PKCS#8, no password, not open to everybody)."
     )
+    fhir_servers: FhirServers = Field(
+        default=(),
+        description="FHIR servers that may be read where no client has keys; else each client has its own, "
+        "see Reading from the FHIR server.",
+    )
     clients: Annotated[tuple[Client, ...], AfterValidator(_told_apart)] = Field(
         default=(), description="Who may call: one [[clients]] table each, see Trust."
     )
+
+    @field_validator("clients")
+    @classmethod
+    def _servers_of_somebody(cls, clients: tuple[Client, ...], info: ValidationInfo) -> tuple[Client, ...]:
+        if info.data.get("fhir_servers") and any(client.has_keys for client in clients):
+            raise ValueError("they have keys, so fhir_servers beside them is read for nobody: move it into a client")
+        if any(client.fhir_servers and not client.has_keys for client in clients):
+            raise ValueError("who has no keys cannot be told from others: move its fhir_servers to the top level")
+        return clients
 
     @property
     def loopback(self) -> bool:
@@ -226,7 +263,9 @@ class Settings(BaseModel):
         return ZoneInfo(self.timezone)
 
 
-FILE_ONLY = frozenset({"disabled_rules", "silent_rules", "indicator_ceiling", "options", "clients"})
+# Every key of a table in the TOML file.
+_KEYS = (*Client.model_fields, *FhirServer.model_fields)
+FILE_ONLY = frozenset({"disabled_rules", "silent_rules", "indicator_ceiling", "options", "fhir_servers", "clients"})
 SCALARS = tuple(name for name in Settings.model_fields if name not in FILE_ONLY)
 
 
@@ -370,7 +409,7 @@ def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
     where = given[name].where if name in given else name
     place = ".".join([where, *rest])
     if detail["type"] == "extra_forbidden":
-        return f"{place}: no such key.{nearest_hint(rest[-1] if rest else name, Client.model_fields)}"
+        return f"{place}: no such key.{nearest_hint(rest[-1] if rest else name, _KEYS)}"
     message = detail["msg"].removeprefix("Value error, ")
     # A table says too much, and an address may hold a password.
     given_value = detail["input"]

@@ -46,7 +46,7 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if any(FILE in getattr(part, "__metadata__", ()) for part in get_args(annotation)):
         return FILE
-    kinds = {str: "text", int: "whole number", Path: "folder", tuple: "list", Mapping: "table"}
+    kinds = {str: "text", int: "whole number", float: "number", Path: "folder", tuple: "list", Mapping: "table"}
     for part in (annotation, get_origin(annotation), *get_args(annotation)):
         for kind, said in kinds.items():
             if part is kind or getattr(part, "__origin__", None) is kind:

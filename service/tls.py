@@ -1,11 +1,11 @@
-"""Private key files, and the certificate that the service shows: checked before anybody can call."""
+"""Certificates and private key files, ours and those of FHIR servers: checked before anybody can call."""
 
 import ssl
 from pathlib import Path
 from stat import S_IRWXO
 
 from service.errors import SettingsError
-from service.settings import Settings
+from service.settings import Settings, every_fhir_server
 
 PKCS8 = "-----BEGIN PRIVATE KEY-----"
 
@@ -29,6 +29,21 @@ def refuse_unusable_tls(settings: Settings) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
     except (ssl.SSLError, OSError):
         raise SettingsError(f"tls_cert {cert}: this is no certificate of the key {key}. Give a pair in PEM.") from None
+
+
+def refuse_unusable_authorities(settings: Settings) -> None:
+    """Raise SettingsError with every `ca_file` of a FHIR server that holds no certificate."""
+    problems = []
+    for server in every_fhir_server(settings):
+        try:
+            if server.ca_file is not None:
+                ssl.create_default_context(cafile=server.ca_file)
+        except (ssl.SSLError, OSError):
+            problems.append(
+                f"fhir_servers {server.base}, ca_file {server.ca_file}: it holds no certificates. Give a file in PEM."
+            )
+    if problems:
+        raise SettingsError(*problems)
 
 
 def read_private_file(path: Path, name: str) -> str:

@@ -1,5 +1,7 @@
-"""Readable fakes of what the shell of the service stands on: an engine, an answer, a clock."""
+"""Readable fakes of what the service stands on: an engine, an answer, a clock, a FHIR server."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,6 +11,7 @@ from flask.testing import FlaskClient
 from service.answer import Answer, Trace
 from service.app import create_app
 from service.discovery import Service
+from service.fetch import FhirAccess, FhirCall, FhirSession, granted
 from service.settings import ANYONE, Client, Settings
 
 SELECT = "/cds-services/upadacitinib-combination-select"
@@ -51,7 +54,9 @@ class Shell:
         self.clock_calls += 1
         return self.now
 
-    def answer(self, body: bytes, service: Service, *, engine: Any, on: date, client: Client = ANYONE) -> Answer:
+    def answer(
+        self, body: bytes, service: Service, *, engine: Any, on: date, client: Client = ANYONE, fhir: Any = None
+    ) -> Answer:
         self.callers.append(client)
         self.asked.append((body, service, on))
         if self.fails:
@@ -61,3 +66,36 @@ class Shell:
     def client(self, **changed: Any) -> FlaskClient:
         settings = Settings.model_validate(self.settings.model_dump() | changed)
         return create_app(settings, clock=self.clock).test_client()
+
+
+@dataclass
+class FakeFhir:
+    """A FHIR server by heart: for an address relative to its base a resource, a status, or the word of a problem.
+
+    What it was not told is a 404. `asked` are the addresses in the order in which they came.
+    """
+
+    answers: Mapping[str, Mapping[str, Any] | bytes | int | str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    opened: list[FhirAccess] = field(default_factory=list)
+    closed: int = 0
+
+    def open(self, access: FhirAccess) -> FhirSession:
+        granted(access)
+        self.opened.append(access)
+        return self
+
+    def get(self, url: str) -> FhirCall:
+        self.asked.append(url)
+        match self.answers.get(url, 404):
+            case int(status):
+                return FhirCall("GET", url, status, b"", "status")
+            case str(problem):
+                return FhirCall("GET", url, None, b"", problem)
+            case bytes(body):
+                return FhirCall("GET", url, 200, body)
+            case resource:
+                return FhirCall("GET", url, 200, json.dumps(resource).encode())
+
+    def close(self) -> None:
+        self.closed += 1

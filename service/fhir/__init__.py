@@ -6,7 +6,7 @@ they refuse is repaired, marked and counted, never dropped.
 """
 
 from service.fhir.bundles import Delivery, open_value
-from service.fhir.chart import ChartReading, read_chart
+from service.fhir.chart import ChartReading, read_chart, wanted_medications
 from service.fhir.drafts import Draft, DraftFacts, Drafts, draft_facts, scan_drafts
 from service.fhir.library import MedicationLibrary
 from service.fhir.scan import Resource
@@ -26,4 +26,5 @@ __all__ = [
     "read_chart",
     "scan_drafts",
     "version_of_all",
+    "wanted_medications",
 ]

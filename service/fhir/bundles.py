@@ -22,7 +22,8 @@ class Delivery:
     """What was in one delivered value.
 
     `is_null` and `is_bundle` tell an empty answer from no answer. `failed` means that the sender reports an error,
-    `garbage` that something in it could not be read as FHIR, `paged` that more pages exist.
+    `garbage` that something in it could not be read as FHIR. `pages` are the addresses of further pages, None for one
+    whose address nobody can read.
     """
 
     resources: list[Resource] = field(default_factory=list)
@@ -30,8 +31,23 @@ class Delivery:
     is_bundle: bool = False
     failed: bool = False
     garbage: bool = False
-    paged: bool = False
+    pages: list[str | None] = field(default_factory=list)
     wrapped: bool = False
+
+    @property
+    def paged(self) -> bool:
+        """Say whether more pages exist."""
+        return bool(self.pages)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Return the types of the resources."""
+        return frozenset(resource.kind for resource in self.resources)
+
+    @property
+    def broken(self) -> bool:
+        """Say whether something that belongs to it is missing, other than further pages."""
+        return self.failed or self.garbage
 
 
 class _Opened(msgspec.Struct, rename="camel"):
@@ -55,6 +71,7 @@ class _Bundle(msgspec.Struct):
 
 class _Link(msgspec.Struct):
     relation: str | None = None
+    url: str | None = None
 
 
 class _Regular(msgspec.Struct, rename="camel"):
@@ -161,7 +178,7 @@ def _open_bundle(raw: msgspec.Raw, delivery: Delivery, level: int) -> None:
     if bundle is None:
         delivery.garbage = True
         return
-    delivery.paged = delivery.paged or any(link.relation == "next" for link in _links(bundle.link))
+    delivery.pages += [link.url for link in _links(bundle.link) if link.relation == "next"]
     for entry in _entries(bundle.entry, delivery):
         _open(entry, None, delivery, max(level + 1, _ENTRY))
 
@@ -184,8 +201,16 @@ def _is_fatal(raw: msgspec.Raw) -> bool:
 
 def _links(raw: msgspec.Raw) -> Iterator[_Link]:
     for item in _decoded(_ENTRIES, raw) or [raw]:
-        if (link := _decoded(_LINK, item)) is not None:
+        if (link := _decoded(_LINK, item) or _bent_link(item)) is not None:
             yield link
+
+
+def _bent_link(raw: msgspec.Raw) -> _Link | None:
+    # A link whose address is no text is a link all the same.
+    try:
+        return bent(msgspec.json.decode(raw), _Link)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Any]", raw: msgspec.Raw) -> Any:

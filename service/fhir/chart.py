@@ -11,7 +11,7 @@ from cards.recognise import Recogniser
 from service.errors import InvalidRequest
 from service.fhir.conditions import allergy_fact, allergy_ingredients, birth_date, condition_fact, problem_codes
 from service.fhir.library import Drug, MedicationLibrary, is_other_drug
-from service.fhir.medications import KINDS, medication_fact
+from service.fhir.medications import KINDS, NEVER, medication_fact, status_of
 from service.fhir.references import is_of_other_patient
 from service.fhir.scan import Peek, Resource, Scan, decode, glance, parsed
 from service.fhir.systems import concept_codes
@@ -183,6 +183,21 @@ class _Reader:
         whole = parsed(resource.raw, ref_place(resource)) if peek and peek.id in (None, self.patient) else None
         if whole is not None and self.birth_date is None:
             self.birth_date = birth_date(whole)
+
+
+def wanted_medications(resources: Iterable[Resource], patient: str, library: MedicationLibrary) -> tuple[str, ...]:
+    """Return the references whose Medication alone would tell the drug of an entry, each once, in their order.
+
+    An entry that never counts, or is of another patient, needs none.
+    """
+    delivered = tuple(resources)
+    known = library.extended(delivered)
+    scans = (decode(resource.raw, Scan) for resource in delivered if resource.kind in KINDS)
+    asking = (
+        scan for scan in scans if scan and status_of(scan) not in NEVER and not is_of_other_patient(scan, patient)
+    )
+    drugs = map(known.drug, asking)
+    return tuple(dict.fromkeys(item for drug in drugs if drug.unresolved for item in drug.missing))
 
 
 def ref_place(resource: Resource) -> str:

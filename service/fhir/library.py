@@ -40,7 +40,8 @@ class Drug:
     `chosen` is false where no drug has been picked yet: there is no word, no code and no reference. `identified` is
     false where nothing names the drug, neither words nor a code of a system that we know; `unresolved` where all there
     is is a reference that leads to nothing that was delivered, or to a Medication that names nothing.
-    `modified` marks a Medication that carries a modifier we do not know.
+    `modified` marks a Medication that carries a modifier we do not know. `missing` are the references that lead to
+    nothing that was delivered.
     """
 
     codes: tuple[Code, ...] = ()
@@ -52,6 +53,7 @@ class Drug:
     identified: bool = False
     unresolved: bool = False
     modified: bool = False
+    missing: tuple[str, ...] = ()
 
 
 class MedicationLibrary:
@@ -133,6 +135,7 @@ class _Naming:
     coded: bool = False
     referred: bool = False
     modified: bool = False
+    missing: list[str] = field(default_factory=list)
 
     def drug(self) -> Drug:
         scan = self.scan
@@ -151,6 +154,7 @@ class _Naming:
             identified,
             self.referred and not identified,
             self.modified,
+            tuple(dict.fromkeys(self.missing)),
         )
 
     def text(self) -> str:
@@ -186,7 +190,9 @@ class _Naming:
             return
         self.referred = True
         found = self.library.find(reference.reference, self.scan.contained or ())
-        if found is not None and level < 2:
+        if found is None:
+            self.missing.append(reference.reference.strip())
+        elif level < 2:
             self._medication(found, level)
 
     def _medication(self, medication: MedicationScan, level: int) -> None:

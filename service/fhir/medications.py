@@ -27,6 +27,8 @@ KINDS: Mapping[str, Kind] = {
     "MedicationAdministration": Kind.ADMINISTRATION,
     "MedicationDispense": Kind.DISPENSE,
 }
+# What was recorded with one of these was no therapy.
+NEVER = frozenset({"entered-in-error", "cancelled", "not-done", "declined"})
 # A ProcedureRequest is what a ServiceRequest was before R4. A DSTU2 DiagnosticOrder orders tests only, no drug.
 DRAFT_KINDS: Mapping[str, Kind] = {**KINDS, "ServiceRequest": Kind.REQUEST, "ProcedureRequest": Kind.REQUEST}
 _ENDED = frozenset({"stopped", "ended"})

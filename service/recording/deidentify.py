@@ -17,12 +17,13 @@ from cards.text import escape
 from service import strict_json
 from service.discovery import PREFETCH
 from service.errors import InvalidRequest
+from service.fetch import FhirCall
 from service.fhir.modifiers import is_modified
 from service.recording.addresses import SERVER, Addresses
 from service.recording.codes import Codes
 from service.recording.days import Days
 from service.recording.key import Pseudonyms
-from service.recording.lines import Exchange, FhirCall
+from service.recording.lines import Exchange
 from service.recording.policy import Policy, Spec
 from service.recording.scalars import WITHHELD, as_text, boolean, http_status, number
 from service.recording.words import Vocabulary, masked

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
+from service.fetch import FhirCall
 from service.recording.lines import (
     SCHEMA,
     Exchange,
-    FhirCall,
     Header,
     RecordingError,
     exchange_line,

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from service.errors import ServiceError
+from service.fetch import FhirCall
 
 SCHEMA = 1
 
@@ -16,17 +17,6 @@ class RecordingError(ServiceError):
 
     code = "invalid"
     exit_code = 65
-
-
-@dataclass(frozen=True, slots=True)
-class FhirCall:
-    """One read from a FHIR server: `url` is relative to its base, `status` is None where nothing was answered."""
-
-    method: str
-    url: str
-    status: int | None
-    body: bytes
-    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)

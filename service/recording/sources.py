@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from service.cases import CaseError, case_names, read_case
 from service.discovery import SERVICES, Service, service_by_id
+from service.fetch import FhirCall
 from service.recording.lines import Exchange, RecordingError
 
 _NOON = time(12, tzinfo=UTC)
@@ -71,6 +72,7 @@ class Source:
                 json.dumps(case.expected, ensure_ascii=False).encode(),
                 jurisdiction=str(case.settings.get("jurisdiction", self.jurisdiction)),
                 profile=str(case.settings.get("profile", self.profile)),
+                reads=case.server,
             )
 
     def _of_file(self, file: Path) -> Iterator[Exchange]:
@@ -125,6 +127,7 @@ class Source:
         latency: float | None = None,
         jurisdiction: str | None = None,
         profile: str | None = None,
+        reads: tuple[FhirCall, ...] = (),
     ) -> Exchange:
         return Exchange(
             id=name,
@@ -133,7 +136,7 @@ class Source:
             service=service.id,
             hook=service.hook,
             request=body,
-            fhir_calls=(),
+            fhir_calls=reads,
             status=status,
             response=response,
             latency_ms=latency,

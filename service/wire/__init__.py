@@ -1,5 +1,6 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
+from service.wire.fhir_offer import FhirOffer
 from service.wire.fhir_version import FhirVersion
 from service.wire.orders import Session
 from service.wire.profiles import Reshaped, Shaped, shaped
@@ -17,6 +18,7 @@ from service.wire.response import Ids, has_update, write_response
 
 __all__ = [
     "Deviation",
+    "FhirOffer",
     "FhirVersion",
     "HookRequest",
     "HookService",

@@ -6,7 +6,7 @@ What a client gets wrong but can only mean one thing is served and named in `dev
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import msgspec
 
 from service import strict_json
 from service.errors import InvalidRequest
+from service.wire.fhir_offer import FhirOffer, read_offer
 from service.wire.fhir_version import FhirVersion, hinted_version
 
 ORDER_HOOKS = frozenset({"order-select", "order-sign"})
@@ -68,7 +69,7 @@ class HookRequest:
     drafts: tuple[dict[str, Any], ...] = ()
     full_urls: tuple[str | None, ...] = ()
     prefetch: Mapping[str, msgspec.Raw] | None = None
-    has_fhir_access: bool = False
+    fhir: FhirOffer = field(default_factory=FhirOffer)
     fhir_version: FhirVersion | None = None
     deviations: tuple[Deviation, ...] = ()
 
@@ -119,7 +120,7 @@ def read_request(body: bytes, service: HookService) -> HookRequest:
         drafts=tuple(resource for resource, _ in drafts),
         full_urls=tuple(url for _, url in drafts),
         prefetch=prefetch,
-        has_fhir_access=_has_fhir_access(envelope),
+        fhir=read_offer(envelope),
         fhir_version=hinted_version(envelope),
         deviations=tuple(deviations),
     )
@@ -248,12 +249,6 @@ def _encounter(context: Mapping[str, Any], deviations: list[Deviation]) -> str |
     elif bare != encounter:
         deviations.append(Deviation.ENCOUNTER_PREFIXED)
     return bare or None
-
-
-def _has_fhir_access(envelope: Mapping[str, Any]) -> bool:
-    server, authorization = envelope.get("fhirServer"), envelope.get("fhirAuthorization")
-    token = authorization.get("access_token") if isinstance(authorization, dict) else None
-    return bool(isinstance(server, str) and server and isinstance(token, str) and token)
 
 
 _Draft = tuple[dict[str, Any], str | None]

@@ -98,9 +98,11 @@ def test_each_toml_example_is_a_valid_configuration(number: int, tmp_path: Path)
     file.write_text(EXAMPLES[number])
     loaded = load_settings({"config": str(file)}, {})
     given = tomllib.loads(EXAMPLES[number])
-    assert {name: getattr(loaded, name) for name in given.keys() - {"clients"}} == {
-        name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name != "clients"
+    plain = {name: value for name, value in given.items() if name not in ("clients", "fhir_servers")}
+    assert {name: getattr(loaded, name) for name in plain} == {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
     }
+    assert [one.base for one in loaded.fhir_servers] == [one["base"] for one in given.get("fhir_servers", [])]
     assert [one.id for one in loaded.clients] == [one["id"] for one in given.get("clients", [])]
     assert all(one.has_keys for one in loaded.clients)
 

@@ -72,7 +72,7 @@ def answered(case: Case, profile: Profile) -> Json:
     own = {key: value for key, value in case.settings.items() if key != "clients"}
     engine = _engine(json.dumps(own | {"profile": profile}, sort_keys=True))
     service = next(item for item in SERVICES if item.hook == case.hook)
-    body: Json = json.loads(answer(case.body, service, engine=engine, on=case.on).body)
+    body: Json = json.loads(answer(case.body, service, engine=engine, on=case.on, fhir=case.fhir).body)
     return body
 
 

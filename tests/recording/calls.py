@@ -49,6 +49,7 @@ def exchange_of(case: Case) -> Exchange:
         service=service.id,
         hook=service.hook,
         status=case.status,
+        fhir_calls=case.server,
     )
 
 

@@ -115,7 +115,8 @@ def _call(case: Case) -> str:
     except ValueError:
         return case.body.decode()
     pairs = json.loads(case.body, object_pairs_hook=lambda found: found)
-    asked = json.dumps([case.hook, str(case.on), dict(case.settings), pairs])
+    server = [[call.url, call.status, call.problem, call.body.decode()] for call in case.server]
+    asked = json.dumps([case.hook, str(case.on), dict(case.settings), pairs, server])
     context = request.get("context")
     for name in (request.get("hookInstance"), context.get("patientId") if isinstance(context, dict) else None):
         asked = asked.replace(name, "…") if isinstance(name, str) and name else asked

@@ -24,9 +24,11 @@ _RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}")
 
 @cache
 def _cases() -> tuple[Case, ...]:
-    """Return the cases whose record arrived; a request that is refused has none to split."""
+    """Return the cases whose whole record arrived; a request that is refused has none to split."""
     read = (read_case(name) for name in case_names())
-    return tuple(case for case in read if case.status == 200 and isinstance(case.request.get("prefetch"), dict))
+    # What is read from a FHIR server has its addresses and ids there, so the request alone cannot be rewritten.
+    whole = (case for case in read if case.status == 200 and not case.server)
+    return tuple(case for case in whole if isinstance(case.request.get("prefetch"), dict))
 
 
 def _changed(transform: Transform) -> list[str]:

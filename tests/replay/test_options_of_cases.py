@@ -34,7 +34,7 @@ def _engine(settings: str) -> Engine:
 def _answered(case: Case) -> Answer | None:
     try:
         engine = _engine(json.dumps(dict(case.settings), sort_keys=True))
-        return answer(case.body, service_of(case), engine=engine, on=case.on)
+        return answer(case.body, service_of(case), engine=engine, on=case.on, fhir=case.fhir)
     except ServiceError:
         return None
 

@@ -281,3 +281,13 @@ def test_every_command_of_trust_explains_itself(run: Run, command: list[str]) ->
     code, out, _ = run(*command, "--help")
     assert code == 0
     assert out.startswith("Usage: ")
+
+
+def test_the_fhir_servers_of_a_client_are_added_and_listed(run: Run, config: Path) -> None:
+    more = ["--jwks-url", "https://ehr.example.org/jwks", "--fhir-server", "https://ehr.example.org/fhir"]
+    assert add(run, config, *more)[0] == 0
+    table = '[[clients.fhir_servers]]\nbase = "https://10.0.0.1/fhir"\nprivate = true\nunsupported = ["Patient"]\n'
+    config.write_text(config.read_text().replace('fhir_servers = ["https://ehr.example.org/fhir"]\n', "") + table)
+    code, out, _ = run("client", "list", "--config", config)
+    assert code == 0
+    assert "  reads https://10.0.0.1/fhir, private, without Patient" in out.splitlines()

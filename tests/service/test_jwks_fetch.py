@@ -70,7 +70,7 @@ def test_the_length_is_limited(web: responses.RequestsMock, length: int, taken: 
     if taken:
         assert len(fetch_jwks(URL)) == length
     else:
-        assert reason() == "too long"
+        assert reason() == "too-long"
 
 
 @pytest.mark.enable_socket

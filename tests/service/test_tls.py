@@ -32,7 +32,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
-def write_certificate(folder: Path) -> Files:
+def write_certificate(folder: Path, *names: x509.GeneralName) -> Files:
+    """Make a certificate that is its own authority, for these names, or for this machine."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "upa-cds test")])
     now = datetime.now(UTC)
@@ -44,7 +45,7 @@ def write_certificate(folder: Path) -> Files:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names or [x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -14,7 +14,7 @@ from cards.model import Action, Card, Coding, Indicator, Suggestion
 from service.errors import InvalidRequest, ServiceError
 from service.fhir import MedicationLibrary, draft_facts, read_chart, scan_drafts
 from service.prefetch import collect
-from service.wire import Deviation, FhirVersion, HookRequest, read_request, write_response
+from service.wire import Deviation, FhirOffer, FhirVersion, HookRequest, read_request, write_response
 from service.wire.fhir_version import EPIC_EXTENSION, hinted_version
 from tests import builders as make
 from tests.builders import Json
@@ -111,13 +111,25 @@ def test_a_prefetch_that_is_no_object_counts_as_none(value: object) -> None:
 def test_unknown_members_and_extensions_make_no_difference() -> None:
     request = _read(_sign(extension={"com.example": {"a": [1]}}, foo=1, fhirAuthorization=None))
     assert request.deviations == ()
-    assert not request.has_fhir_access
+    assert request.fhir == FhirOffer()
 
 
-@pytest.mark.parametrize(("token", "usable"), [("secret", True), ("", False), (None, False)])
-def test_fhir_access_needs_a_server_and_a_token(token: str | None, usable: bool) -> None:
-    body = _sign(fhirServer=make.SERVER, fhirAuthorization={"access_token": token})
-    assert _read(body).has_fhir_access is usable
+@pytest.mark.parametrize(
+    ("authorization", "token"),
+    [
+        ({"access_token": "canary"}, "canary"),
+        ({"access_token": ""}, None),
+        ({"access_token": " "}, None),
+        ({"access_token": 7}, None),
+        ({}, None),
+        ("canary", None),
+        (None, None),
+    ],
+)
+def test_a_token_is_offered_as_a_text_that_is_not_empty_and_never_shown(authorization: Any, token: str | None) -> None:
+    request = _read(_sign(fhirServer=make.SERVER, fhirAuthorization=authorization))
+    assert (request.fhir.server, request.fhir.token) == (make.SERVER, token)
+    assert "canary" not in repr(request)
 
 
 @pytest.mark.parametrize(
