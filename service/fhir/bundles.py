@@ -120,7 +120,7 @@ def open_value(raw: msgspec.Raw) -> Delivery:
 
 def _open_regular(bundle: _Regular, delivery: Delivery) -> None:
     delivery.is_bundle = True
-    delivery.paged = any(link.relation == "next" for link in bundle.link)
+    delivery.pages += [link.url for link in bundle.link if link.relation == "next"]
     for entry in bundle.entry:
         _open_wrapper(entry, delivery, _ENTRY, whole=False)
 

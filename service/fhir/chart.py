@@ -192,7 +192,9 @@ def wanted_medications(resources: Iterable[Resource], patient: str, library: Med
     """
     delivered = tuple(resources)
     known = library.extended(delivered)
-    scans = (decode(resource.raw, Scan) for resource in delivered if resource.kind in KINDS)
+    # What has a concept for its drug refers to none.
+    referring = (item for item in delivered if item.kind in KINDS and not ((seen := glance(item.raw)) and seen.drug))
+    scans = (decode(item.raw, Scan) for item in referring)
     asking = (
         scan for scan in scans if scan and status_of(scan) not in NEVER and not is_of_other_patient(scan, patient)
     )
