@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from cards.catalogue import Catalogue, CodeLists, codes_of
 from cards.model import Code, Outcome, Recognised, StatedOutcome, System
-from cards.text import words
+from cards.text import LONGEST_TEXT, words
 
 T = TypeVar("T")
 
@@ -155,7 +155,10 @@ class Recogniser:
 
     def may_know(self, codes: Iterable[Code], names: Iterable[str]) -> bool:
         """Say whether a code or a name could mean an ingredient: quick, and false only where none does."""
-        return any(code in self._codes for code in codes) or any(self._names.may_be_in(words(text)) for text in names)
+        if any(code in self._codes for code in codes):
+            return True
+        text = "\n".join(names)
+        return len(text) > LONGEST_TEXT or self._names.may_be_in(words(text))
 
     def _place(self, codes: frozenset[Code], texts: Sequence[str], interval_days: int | None) -> "_Place":
         return _Place(
