@@ -364,9 +364,14 @@ class RulesFile(Strict):
 
 
 class OverrideReason(Strict):
-    """One reason that a clinician can give for going on."""
+    """One reason that a clinician can give for going on.
+
+    `documents_exception` says that who gives it has documented why this patient takes both; a site can have that
+    remembered.
+    """
 
     display: Text
+    documents_exception: bool = False
 
 
 class OverrideReasonsFile(Strict):

@@ -49,6 +49,7 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
     yield from _wording(catalogue)
+    yield from _exceptions(catalogue)
     yield from _options(catalogue)
     yield from _monitoring(catalogue)
     yield from _forbidden(catalogue)
@@ -226,6 +227,20 @@ def _wording(catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown(where, catalogue.wording.incomplete.override_reasons, catalogue.override_reasons, "reason")
     for label in catalogue.wording.partner_labels:
         yield from _unknown("wording.yaml: partner_labels", label.ingredients, catalogue.ingredients, "ingredient")
+
+
+def _exceptions(catalogue: Catalogue) -> Iterator[str]:
+    """Hold a reason that documents an exception to cards of rules: only there it speaks of a pair."""
+    offered = {reason for rule in catalogue.rules.values() for reason in rule.override_reasons}
+    for key, reason in catalogue.override_reasons.items():
+        if reason.documents_exception and key not in offered:
+            where = f"override_reasons.yaml: reasons.{key}.documents_exception"
+            yield f"{where}: no rule offers {key!r}, so it can never be given; add it to a rule, or remove the mark"
+    for key in catalogue.wording.incomplete.override_reasons:
+        if key in catalogue.override_reasons and catalogue.override_reasons[key].documents_exception:
+            where = "wording.yaml: incomplete.override_reasons"
+            what = f"{key!r} documents an exception, and this card names no pair"
+            yield f"{where}: {what}; take it off here, or remove its mark"
 
 
 def _options(catalogue: Catalogue) -> Iterator[str]:

@@ -4,13 +4,14 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
 
 from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
+from cards.detect import DocumentedException
 from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
 from service import wire
 from service.chart_reads import ChartReads, FhirTrace
@@ -30,6 +31,7 @@ from service.fhir import (
 )
 from service.fhir_http import HttpFhir
 from service.fhir_server import FhirServer
+from service.issued import Issued, issued_cards
 from service.prefetch import Prefetched, collect
 from service.scope import asked_drafts, has_unresolved, in_scope, missing_medications, refuse_other_patient
 from service.settings import ANYONE, Client, Settings
@@ -37,6 +39,9 @@ from service.trust import Profile
 from service.wire import FhirVersion, HookRequest, Reshaped
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
+Documented = Callable[[str], tuple[DocumentedException, ...]]
+"""Gives the exceptions that were documented for a patient, by its id."""
+
 # A Medication may itself be made of one that is elsewhere.
 _DEEPEST_MEDICATION = 2
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
@@ -109,7 +114,8 @@ class Answer:
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
     `silent` says that the client is kept silent: then nothing of the assessment is shown. `fhir_calls` are the reads
     from its FHIR server, in the order of the queries: whoever gives them back gets the same answer. `profile` is that
-    of the client, `reshaped` what it changed of the cards.
+    of the client, `reshaped` what it changed of the cards. `issued` are the cards with their uuids, also those that are
+    not shown; `patient` and `user` are the ids of the call's context.
     """
 
     body: bytes
@@ -124,6 +130,14 @@ class Answer:
     fhir_calls: tuple[FhirCall, ...] = ()
     profile: Profile = "spec"
     reshaped: Mapping[Reshaped, int] = field(default_factory=dict)
+    issued: tuple[Issued, ...] = ()
+    patient: str = ""
+    user: str | None = None
+
+
+def nothing_documented(_patient: str) -> tuple[DocumentedException, ...]:
+    """Know of no exception: the answer where a site does not remember them."""
+    return ()
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -155,12 +169,14 @@ def answer(
     on: date,
     client: Client = ANYONE,
     fhir: FhirReader = OVER_HTTP,
+    documented: Documented = nothing_documented,
 ) -> Answer:
     """Answer one hook call of a client as of the day `on`.
 
     An order that is none of ours is answered without a look at the prefetch. What an order of ours needs and did not
-    bring is read through `fhir`, where the call offers a server that its client may have read. Raises InvalidRequest
-    for a request that cannot be understood and DataUnavailable where data that the answer needs cannot be had.
+    bring is read through `fhir`, where the call offers a server that its client may have read. `documented` is asked
+    only where there is a warning that an exception could lower. Raises InvalidRequest for a request that cannot be
+    understood and DataUnavailable where data that the answer needs cannot be had.
     """
     profile = _profile(client, engine)
     request = wire.read_request(body, service)
@@ -171,7 +187,7 @@ def answer(
     if not in_scope(request, asked, engine.scope) and not has_unresolved(asked):
         return _out_of_scope(request, drafts, asked, service, profile)
     with ChartReads(fhir, _access(request, engine, client)) as reads:
-        call = _Call(body, request, service, engine, on, client, library, reads)
+        call = _Call(body, request, service, engine, on, client, library, reads, documented)
         return call.answered(drafts)
 
 
@@ -235,6 +251,7 @@ class _Call:
     client: Client
     library: MedicationLibrary
     reads: ChartReads
+    documented: Documented
 
     def answered(self, drafts: Drafts) -> Answer:
         record = collect(self.request)
@@ -297,7 +314,11 @@ class _Call:
         selections = None if request.selections is None else frozenset(request.selections)
         question = Question(self.on, Hook(request.hook), options.jurisdiction, selections, options.policy)
         assessment = evaluate(record, engine.catalogue, question)
-        shown = () if self.client.silent else assessment.cards
+        if any(finding.indicator is Indicator.WARNING for finding in assessment.findings) and (
+            exceptions := self.documented(request.patient)
+        ):
+            assessment = evaluate(record, engine.catalogue, replace(question, exceptions=exceptions))
+        shown, silenced = ((), assessment.cards) if self.client.silent else (assessment.cards, ())
         # Once the server was asked, what could not be had is no fault of the client, and somebody waits at the screen.
         if not assessment.findings and not options.card_when_unobtainable and not self.reads.tried:
             _refuse_unobtainable(record, asked, self.reads.trace.refusal)
@@ -316,6 +337,11 @@ class _Call:
             fhir_calls=self.reads.calls,
             profile=profile,
             reshaped=shape.changes,
+            issued=issued_cards(
+                assessment, shape.cards, (*silenced, *assessment.hidden), _Ids(self.service.id, request)
+            ),
+            patient=request.patient,
+            user=request.user,
         )
 
 

@@ -18,6 +18,7 @@ from service.auth import Authenticator, build_authenticator
 from service.cases import read_case
 from service.cors import cors_headers
 from service.discovery import SERVICES
+from service.documented import Memory
 from service.errors import (
     BodyTooLarge,
     InternalError,
@@ -29,16 +30,21 @@ from service.errors import (
     operation_outcome,
 )
 from service.evidence import evidence_blueprint
+from service.feedback import feedback_blueprint
 from service.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.ledger import Ledger
+from service.pseudonyms import Pseudonyms
 from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
+from service.store import Opener, Place
 from service.telemetry import Counts
 from service.tls import refuse_unusable_authorities
 
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
+LEDGER = "upa_cds_ledger"
 RECORDER = "upa_cds_recorder"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
@@ -47,6 +53,7 @@ PREFLIGHTS = {
     "/cds-services/<_>": "POST, OPTIONS",
     "/cds-services//<_>": "POST, OPTIONS",
     "/cds-services/<_>/feedback": "POST, OPTIONS",
+    "/cds-services//<_>/feedback": "POST, OPTIONS",
     "/evidence": "GET, HEAD, OPTIONS",
     "/evidence/<_>": "GET, HEAD, OPTIONS",
 }
@@ -71,11 +78,14 @@ def create_app(
     app.url_map.merge_slashes = False
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
+    store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
+    ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
     recorder = _recorder(settings, engine)
     refuse_unusable_authorities(settings)
-    app.extensions |= {EXTENSION: engine, TRUST: trust, RECORDER: recorder}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, fhir, recorder))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts, recorder))
+    app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder}
+    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
+    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
@@ -185,6 +195,8 @@ def _failed(error: Exception) -> Response:
         return _refused(named)
     body = msgspec.json.encode(operation_outcome(named))
     response = Response(body, status=named.status, mimetype="application/json")
+    if named.retry_after is not None:
+        response.headers["Retry-After"] = str(named.retry_after)
     if isinstance(error, HTTPException):
         response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
     return response

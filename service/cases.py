@@ -7,7 +7,7 @@ whole response body). Where the call reads from a FHIR server, `server/` has its
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from importlib.resources import files
@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from cards.detect import DocumentedException
 from service.errors import InvalidRequest
 from service.fetch import FhirCall
 from service.recorded_fhir import RecordedFhir, read_call
@@ -35,7 +36,7 @@ class Case:
 
     `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes, and phrases that the
     detail `says` or `omits`. `settings` are those that differ from the defaults, as text. `server` are the answers of
-    the FHIR server.
+    the FHIR server. `exceptions` are those documented for the patient.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     server: tuple[FhirCall, ...] = ()
+    exceptions: tuple[DocumentedException, ...] = ()
 
     @property
     def hook(self) -> str:
@@ -93,9 +95,38 @@ def read_case(name: str, folder: Path | None = None) -> Case:
             settings=described.get("settings", {}),
             status=int(described.get("status", 200)),
             server=tuple(_read(file, _call) for file in _recorded(place / "server")),
+            exceptions=read_exceptions(described.get("exceptions", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CaseError(f"{name}: case.yaml is not as a case needs it ({error!r}). Mend it.") from error
+
+
+def read_exceptions(listed: Sequence[Mapping[str, Any]]) -> tuple[DocumentedException, ...]:
+    """Read documented exceptions as a case has them: `rule`, `ingredients`, `reason`, and the days `on` and `until`.
+
+    Raises KeyError, TypeError or ValueError for anything else.
+    """
+    return tuple(
+        DocumentedException(
+            item["rule"],
+            frozenset(item["ingredients"]),
+            item["reason"],
+            date.fromisoformat(item["on"]),
+            date.fromisoformat(item["until"]),
+        )
+        for item in listed
+    )
+
+
+def exceptions_of_file(file: Path) -> tuple[DocumentedException, ...]:
+    """Read a YAML list of documented exceptions; raises CaseError."""
+    try:
+        return read_exceptions(_described(file.read_bytes()))
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise CaseError(
+            f"{file}: is no list of exceptions ({type(error).__name__}). Give rule, ingredients, reason, on and until "
+            "of each."
+        ) from error
 
 
 def shift(case: Case, to: date) -> Case:
@@ -107,7 +138,8 @@ def shift(case: Case, to: date) -> Case:
     days = to - case.on
     # In the text as it was written, so that what a parser would lose (a key sent twice) stays in the request.
     server = tuple(replace(call, body=_shifted(call.body, days)) for call in case.server)
-    return replace(case, on=to, body=_shifted(case.body, days), server=server)
+    exceptions = tuple(replace(item, on=item.on + days, until=item.until + days) for item in case.exceptions)
+    return replace(case, on=to, body=_shifted(case.body, days), server=server, exceptions=exceptions)
 
 
 def _shifted(body: bytes, days: timedelta) -> bytes:

@@ -20,6 +20,7 @@ from service import __version__
 from service.client_commands import client, token
 from service.errors import ServiceError
 from service.record_commands import record
+from service.store_commands import db, rates
 
 KNOWLEDGE_PROBLEMS = 1
 DIFFERENT = 1
@@ -70,7 +71,9 @@ def cli() -> None:
 
 
 cli.add_command(client)
+cli.add_command(db)
 cli.add_command(record)
+cli.add_command(rates)
 cli.add_command(token)
 
 
@@ -116,11 +119,24 @@ def demo(*, once: bool, as_json: bool) -> None:
 @click.argument("request", metavar="REQUEST.json", type=click.Path(path_type=Path))
 @click.option("--on", "day", metavar="DATE", help="Day of the call, YYYY-MM-DD.  [default: today in the site's zone]")
 @click.option("--client", "client_id", metavar="ID", help="As this configured client, with its profile.")
+@click.option(
+    "--exceptions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Exceptions to take as documented for the patient: a YAML list as in a case's case.yaml.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 @click.option("--fhir", "reading", is_flag=True, help="Read what is missing from the FHIR server of the request.")
 @click.option("--config", metavar="FILE", help="TOML file with settings.")
 def explain(
-    request: Path, *, day: str | None, client_id: str | None, as_json: bool, reading: bool, config: str | None
+    request: Path,
+    *,
+    day: str | None,
+    client_id: str | None,
+    exceptions: Path | None,
+    as_json: bool,
+    reading: bool,
+    config: str | None,
 ) -> None:
     """Say what was read from a hook request, as what, and which dates and windows decided.
 
@@ -129,6 +145,7 @@ def explain(
     import json
 
     from service.answer import build_engine
+    from service.cases import exceptions_of_file
     from service.explain import NO_FHIR, as_text, explain_request
     from service.fhir_http import HttpFhir
     from service.settings import ANYONE, load_settings
@@ -136,8 +153,9 @@ def explain(
     settings = load_settings({"config": config})
     engine = build_engine(settings)
     client = ANYONE if client_id is None else settings.client(client_id)
+    documented = exceptions_of_file(exceptions) if exceptions else ()
     fhir = HttpFhir() if reading else NO_FHIR
-    said = explain_request(_file(request), engine, _day(day, settings), client, fhir=fhir)
+    said = explain_request(_file(request), engine, _day(day, settings), client, documented, fhir=fhir)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
 
 

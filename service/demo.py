@@ -77,10 +77,14 @@ def _list(heading: str, lines: Iterator[str]) -> Iterator[RenderableType]:
 @contextmanager
 def _serving(folder: Path, today: date) -> Iterator[str]:
     """Serve from a thread: it needs no fork and no signal, and ends with the block on every system."""
-    from service.app import create_app, local_server
+    from service.app import LEDGER, create_app, local_server
+    from service.store import Place
+    from service.store.migrate import upgrade
 
-    noon = datetime.combine(today, time(12), UTC)
-    server = local_server(create_app(Settings(data_dir=folder), clock=lambda: noon))
+    noon, settings = datetime.combine(today, time(12), UTC), Settings(data_dir=folder)
+    upgrade(Place.of(settings))
+    app = create_app(settings, clock=lambda: noon)
+    server = local_server(app)
     thread = threading.Thread(target=server.serve_forever, name="demo-server", daemon=True)
     thread.start()
     try:
@@ -89,6 +93,7 @@ def _serving(folder: Path, today: date) -> Iterator[str]:
         server.shutdown()
         thread.join(SECONDS)
         server.server_close()
+        app.extensions[LEDGER].close()
 
 
 def _post(url: str, body: bytes) -> str:

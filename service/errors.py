@@ -13,6 +13,8 @@ class ServiceError(Exception):
     status: int = 500
     code: str = "exception"
     exit_code: int = 70
+    # Seconds after which the same call may succeed (RFC 9110, Retry-After).
+    retry_after: int | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -109,6 +111,19 @@ class ReplayStoreUnavailable(ServiceError):
     status = 503
     code = "transient"
     exit_code = 75
+
+
+class StoreUnavailable(ServiceError):
+    """The database of cards and feedback cannot be used; `state` says how it stands to this program."""
+
+    status = 503
+    code = "transient"
+    exit_code = 75
+    retry_after = 30
+
+    def __init__(self, state: str) -> None:
+        super().__init__("The feedback database cannot be used now. Send this again later; /readyz has the cause.")
+        self.state = state
 
 
 class KeysUnavailable(ServiceError):

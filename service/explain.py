@@ -29,11 +29,18 @@ NO_FHIR = NoFhir()
 
 
 def explain_request(
-    body: bytes, engine: Engine, on: date, client: Client = ANYONE, *, fhir: FhirReader = NO_FHIR
+    body: bytes,
+    engine: Engine,
+    on: date,
+    client: Client = ANYONE,
+    exceptions: tuple[DocumentedException, ...] = (),
+    *,
+    fhir: FhirReader = NO_FHIR,
 ) -> dict[str, Any]:
     """Answer a hook request of a client with the service of its hook and explain the answer.
 
-    Nothing is read from a FHIR server unless `fhir` does. Raises InvalidRequest and DataUnavailable as the service
+    `exceptions` are taken as documented for the patient. Nothing is read from a FHIR server unless `fhir` does. Raises
+    InvalidRequest and DataUnavailable as the service
     would.
     """
     hook = peek_hook(body)
@@ -41,7 +48,8 @@ def explain_request(
     if service is None:
         known = ", ".join(item.hook for item in SERVICES)
         raise InvalidRequest(f"hook is missing or of no service: send one of {known}.")
-    return explanation(answer(body, service, engine=engine, on=on, client=client, fhir=fhir), engine, on)
+    given = answer(body, service, engine=engine, on=on, client=client, fhir=fhir, documented=lambda _: exceptions)
+    return explanation(given, engine, on)
 
 
 def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Is the process alive, and can it answer? Two pages for whoever runs it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -8,19 +9,32 @@ from flask import Blueprint, Response
 from service import __version__
 from service.answer import Engine
 from service.auth import Authenticator
-from service.errors import ReplayStoreUnavailable
+from service.bounded import Bounded
+from service.documented import Memory
+from service.errors import ReplayStoreUnavailable, StoreUnavailable
+from service.ledger import Ledger
 from service.recording.recorder import Recorder
 from service.settings import Settings
+from service.store import FeedbackStore, State
 from service.telemetry import Counts
 
 NOT_READY = "not ready"
+CHECK_SECONDS = 1.0
 
 
 def health_blueprint(
-    settings: Settings, engine: Engine | None, trust: Authenticator, counts: Counts, recorder: Recorder | None = None
+    settings: Settings,
+    engine: Engine | None,
+    trust: Authenticator,
+    counts: Counts,
+    store: Callable[[], FeedbackStore],
+    ledger: Ledger,
+    memory: Memory,
+    recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
     pages = Blueprint("health", __name__)
+    bounded = Bounded(slots=2, seconds=CHECK_SECONDS)
 
     @pages.get("/livez")
     def livez() -> Response:
@@ -32,7 +46,8 @@ def health_blueprint(
             return _json({"status": NOT_READY, "version": __version__, "knowledge": "could not be loaded"}, 503)
         trusted = _trusted(trust)
         recording = {} if recorder is None else {"recording": recorder.counts.seen()}
-        served = _served(settings, engine) | trusted | {"deviations": counts.seen()} | recording
+        kept = {"feedback": _kept(bounded, store, ledger), "exceptions": _remembered(memory)}
+        served = _served(settings, engine) | trusted | kept | {"deviations": counts.seen()} | recording
         return _json(served, 503 if trusted["status"] == NOT_READY else 200)
 
     return pages
@@ -47,6 +62,25 @@ def _trusted(trust: Authenticator) -> dict[str, Any]:
     except ReplayStoreUnavailable:
         return said | {"status": NOT_READY, "replayStore": "cannot be used"}
     return said | {"status": "ready"}
+
+
+def _kept(bounded: Bounded, store: Callable[[], FeedbackStore], ledger: Ledger) -> dict[str, Any]:
+    """Say how the database stands, and what of this process did not get there. Cards go on without it."""
+    state: str = State.USABLE
+    try:
+        bounded(lambda: store().check())
+    except StoreUnavailable as error:
+        state = error.state
+    except Exception:
+        # Too slow, or a failure that nobody foresaw: neither keeps the service from being ready.
+        state = State.UNUSABLE
+    if state == State.USABLE and ledger.failing:
+        state = State.UNUSABLE
+    return {"database": state, "waiting": ledger.waiting, **ledger.counts.seen()}
+
+
+def _remembered(memory: Memory) -> dict[str, Any]:
+    return {"rememberedDays": memory.days, **memory.counts.seen()}
 
 
 def _served(settings: Settings, engine: Engine) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import msgspec
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
-from service.answer import OVER_HTTP, Engine, answer
+from service.answer import OVER_HTTP, Answer, Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
+from service.documented import Memory
 from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
 from service.fetch import FhirCall, FhirReader
 from service.fhir_log import ObservedFhir, warn_of
+from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
 from service.settings import ANYONE, Client, Settings
@@ -45,6 +47,8 @@ def hooks_blueprint(
     trust: Authenticator,
     clock: Clock,
     counts: Counts,
+    memory: Memory,
+    ledger: Ledger,
     fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
 ) -> Blueprint:
@@ -64,21 +68,24 @@ def hooks_blueprint(
     @pages.post("/cds-services//<service_id>", provide_automatic_options=False)
     @pages.post("/cds-services/<service_id>", provide_automatic_options=False)
     def call(service_id: str) -> Response:
-        service, now = _service(service_id), clock()
+        service, now = named_service(service_id), clock()
         client = caller(trust, service, now)
-        body = _read(settings.max_body_bytes)
-        deviations = _media_deviations()
+        body = read_body(settings.max_body_bytes)
+        deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         g.call = _Call(service, client, now, body)
         today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        documented = memory.of(client, engine.catalogue, today)
         try:
-            given = answer(body, service, engine=engine, on=today, client=client, fhir=reader)
+            given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
         except ServiceError:
             g.call = replace(g.call, reads=reader.calls())
             counts.add(reader.words())
             g.said = {**g.get("said", {}), **reader.said()}
             raise
+        if given.issued:
+            ledger.put(_issued(given, service, engine, client, now))
         g.call = replace(g.call, reads=given.fhir_calls)
         deviations += given.deviations
         counts.add((*deviations, *reader.words(given.trace.fhir)))
@@ -95,6 +102,13 @@ def hooks_blueprint(
         return Response(given.body, mimetype="application/json")
 
     return pages
+
+
+def _issued(given: Answer, service: Service, engine: Engine, client: Client, now: datetime) -> IssuedCall:
+    known = engine.catalogue
+    return IssuedCall(
+        client.id, service.id, service.hook, now, known.version, known.sha256, given.issued, given.patient, given.user
+    )
 
 
 def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
@@ -134,7 +148,7 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
     return response
 
 
-def _read(limit: int) -> bytes:
+def read_body(limit: int) -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
     # As a rule all of it comes at once, and joining one part copies nothing.
     parts: list[bytes] = []
@@ -147,7 +161,8 @@ def _read(limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _service(service_id: str) -> Service:
+def named_service(service_id: str) -> Service:
+    """Find the service that the address names. Raises UnknownService."""
     service = service_by_id(service_id)
     if service is None:
         raise UnknownService("No CDS service has this id. Take the id from GET /cds-services.")
@@ -155,7 +170,8 @@ def _service(service_id: str) -> Service:
     return service
 
 
-def _media_deviations() -> tuple[str, ...]:
+def request_deviations() -> tuple[str, ...]:
+    """Refuse what is not JSON in UTF-8 without compression; name what was served all the same."""
     return media_deviations(request.headers.get("Content-Type"), request.headers.get("Content-Encoding"))
 
 

@@ -64,7 +64,15 @@ def in_process(case: Case, knowledge: Path | None = None) -> tuple[int, Any]:
     """Answer a case in this process, with the settings of the case and its own day, called by its first client."""
     engine, client = _site(_settings(case), knowledge)
     try:
-        given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client, fhir=case.fhir)
+        given = answer(
+            case.body,
+            service_of(case),
+            engine=engine,
+            on=case.on,
+            client=client,
+            fhir=case.fhir,
+            documented=lambda _: case.exceptions,
+        )
     except ServiceError as error:
         return error.status, operation_outcome(error)
     return 200, json.loads(given.body)
@@ -226,8 +234,9 @@ def run(
 
 
 def _outcome(case: Case, respond: Respond, *, elsewhere: bool) -> Outcome:
-    if elsewhere and case.settings:
-        return Outcome(case, case.status, case.expected, left_out="it needs settings of its own")
+    if elsewhere and (case.settings or case.exceptions):
+        needs = "settings" if case.settings else "documented exceptions"
+        return Outcome(case, case.status, case.expected, left_out=f"it needs {needs} of its own")
     return next(replay([case], respond))
 
 

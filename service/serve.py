@@ -4,6 +4,7 @@ import errno
 import socket
 from collections.abc import Callable
 from functools import cache, partial
+from importlib import import_module
 from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 
 from service.errors import SettingsError
+from service.pseudonyms import FILE as KEY_FILE
+from service.pseudonyms import Pseudonyms
 from service.settings import Settings
+from service.store import Place, State
+from service.store.own import prepare_own, state_at
 from service.telemetry import logging_config
 from service.tls import refuse_unusable_tls
 
@@ -34,6 +39,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     refuse_unusable_tls(settings)
     # What the start has to say about clients' keys is a log line like any other.
     dictConfig(logging_config(settings.log_level))
+    prepare_records(settings, announce)
     text = settings.model_dump_json()
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
     application(text)
@@ -50,6 +56,8 @@ def application(settings: str) -> Callable[..., Any]:
 
     app = create_app(Settings.model_validate_json(settings), ready=True)
     warm(app)
+    # Once for all workers, which are forked, rather than in each with its first card.
+    import_module("service.store.sql")
     return app
 
 
@@ -104,6 +112,24 @@ def prepare_data_dir(folder: Path) -> None:
     except OSError as error:
         reason = f"it cannot be made ({error.strerror})"
         raise SettingsError(f"data_dir {folder}: {reason}. Give another folder with --data-dir.") from error
+
+
+def prepare_records(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Make what issued cards and feedback are kept with: the key of the pseudonyms, and our own database.
+
+    Raises SettingsError if the key cannot be made or read. A database that cannot be used is told, and stops nothing.
+    """
+    place = Place.of(settings)
+    try:
+        Pseudonyms.of_site(settings).prepare()
+    except OSError as error:
+        raise SettingsError(
+            f"data_dir {settings.data_dir}: the key {KEY_FILE} cannot be made or read ({error.strerror or 'damaged'}). "
+            "Mend the folder, or put the key back."
+        ) from error
+    prepare_own(place)
+    if (state := state_at(place)) is not State.USABLE:
+        announce(f'Cards are served, but not recorded: {place} is {state}. See "upa-cds db status".')
 
 
 def granian_server(settings: Settings) -> Any:

@@ -21,6 +21,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -78,9 +80,24 @@ def _web_origin(value: str) -> str:
     return address.lower()
 
 
+def _database(value: SecretStr) -> SecretStr:
+    """Accept `postgresql://[user[:password]@]host[:port]/database[?…]`."""
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
+        raise ValueError(
+            "give a URL as postgresql://user:password@host/database; without it SQLite in data_dir is used"
+        )
+    return value
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
+
+# Settings travel to the workers as JSON, and there the secret is needed.
+Database = Annotated[
+    SecretStr, AfterValidator(_database), PlainSerializer(SecretStr.get_secret_value, when_used="json")
+]
 
 # For the table of settings: a path to a file and not to a folder.
 FILE = "file"
@@ -204,6 +221,25 @@ class Settings(BaseModel):
         default=None,
         description="Ingredients that the options card may offer, in this order; `[]` switches the card off, "
         "without the setting the knowledge decides.",
+    )
+    database_url: Database | None = Field(
+        default=None,
+        description="PostgreSQL to keep cards and feedback in (postgresql://user:password@host/database); "
+        "without it SQLite in data_dir.",
+    )
+    feedback_retention_days: int = Field(
+        default=400, ge=1, le=36_500, description="How long `upa-cds db prune` keeps issued cards and their feedback."
+    )
+    user_comments: Literal["drop", "keep"] = Field(
+        default="drop",
+        description="What clinicians write in feedback, and may name a patient: `drop` keeps only that they wrote.",
+    )
+    remember_exceptions_days: int = Field(
+        default=0,
+        ge=0,
+        le=3650,
+        description="How many days an override that documents an exception makes the same warning of the same patient "
+        "information; 0: never.",
     )
     tls_cert: Annotated[Path, FILE] | None = Field(
         default=None, description="Certificate chain (PEM) to serve https with; needs tls_key."
@@ -413,6 +449,10 @@ def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     # A table says too much, and an address may hold a password.
     given_value = detail["input"]
-    quiet = name == "public_base_url" or not isinstance(given_value, str | int | float) or "@" in str(given_value)
+    quiet = (
+        name in ("public_base_url", "database_url")
+        or not isinstance(given_value, str | int | float)
+        or "@" in str(given_value)
+    )
     value = "" if quiet else f" {given_value!r}"
     return f"{place}: the value{value} is not accepted: {message[:1].lower()}{message[1:]}."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from service.settings import CONFIG, FILE, FILE_ONLY, Settings, variable_name
@@ -46,7 +46,15 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if any(FILE in getattr(part, "__metadata__", ()) for part in get_args(annotation)):
         return FILE
-    kinds = {str: "text", int: "whole number", float: "number", Path: "folder", tuple: "list", Mapping: "table"}
+    kinds = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        Path: "folder",
+        tuple: "list",
+        Mapping: "table",
+        SecretStr: "secret",
+    }
     for part in (annotation, get_origin(annotation), *get_args(annotation)):
         for kind, said in kinds.items():
             if part is kind or getattr(part, "__origin__", None) is kind:
@@ -58,4 +66,4 @@ def _default(name: str, field: FieldInfo) -> str:
     if name == "data_dir":
         return DEFAULT_DATA_DIR
     default = field.get_default(call_default_factory=True)
-    return f"`{_written(default)}`" if default else "none"
+    return "none" if default in (None, (), {}) else f"`{_written(default)}`"

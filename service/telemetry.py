@@ -30,6 +30,8 @@ FIELDS = (
     "indicators",
     "unidentified",
     "deviations",
+    "entries",
+    "stored",
     "fhir_reads",
     "fhir_failures",
     "fhir_problems",

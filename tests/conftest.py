@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from service.settings import Settings
+from service.store import Place
+from service.store.sql import SqlStore
 from service.telemetry import LOGGER, JsonLines
+from tests.databases import make_template, new_database, own_database, postgresql_server, store_at
 from tests.fakes import FakeEngine, Shell
 
 
@@ -54,3 +57,25 @@ def answer_with(shell: Shell) -> Callable[..., None]:
         shell.gives = replace(shell.gives, **changed)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Give the start of the URLs of a PostgreSQL that this test process runs."""
+    with postgresql_server() as server:
+        make_template(server)
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Give a migrated, empty database: each test runs on both kinds."""
+    if request.param == "sqlite":
+        return own_database(tmp_path / "data")
+    return new_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[SqlStore]:
+    with store_at(place) as opened:
+        yield opened

@@ -1,9 +1,10 @@
 """Readable fakes of what the service stands on: an engine, an answer, a clock, a FHIR server."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from time import monotonic, sleep
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -17,6 +18,14 @@ from service.settings import ANYONE, Client, Settings
 SELECT = "/cds-services/upadacitinib-combination-select"
 SIGN = "/cds-services/upadacitinib-combination-sign"
 NO_TRACE = Trace(service="", hook="", drafts=(), prefetch=())
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Wait for what another thread does; that it never does is a failure, and how long it takes is not the matter."""
+    ends = monotonic() + 60
+    while not happens():
+        assert monotonic() < ends, "it did not happen"
+        sleep(0.002)
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,15 @@ class Shell:
         return self.now
 
     def answer(
-        self, body: bytes, service: Service, *, engine: Any, on: date, client: Client = ANYONE, fhir: Any = None
+        self,
+        body: bytes,
+        service: Service,
+        *,
+        engine: Any,
+        on: date,
+        client: Client = ANYONE,
+        fhir: Any = None,
+        documented: Any = None,
     ) -> Answer:
         self.callers.append(client)
         self.asked.append((body, service, on))

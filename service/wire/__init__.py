@@ -1,5 +1,6 @@
 """CDS Hooks on the wire: lenient in, strict out."""
 
+from service.wire.feedback import Feedback, FeedbackDeviation, Told, read_feedback
 from service.wire.fhir_offer import FhirOffer
 from service.wire.fhir_version import FhirVersion
 from service.wire.orders import Session
@@ -18,6 +19,8 @@ from service.wire.response import Ids, has_update, write_response
 
 __all__ = [
     "Deviation",
+    "Feedback",
+    "FeedbackDeviation",
     "FhirOffer",
     "FhirVersion",
     "HookRequest",
@@ -26,11 +29,13 @@ __all__ = [
     "Reshaped",
     "Session",
     "Shaped",
+    "Told",
     "drafts_as_sent",
     "has_update",
     "last_two",
     "peek_hook",
     "place_of",
+    "read_feedback",
     "read_request",
     "shaped",
     "write_response",

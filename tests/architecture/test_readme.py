@@ -66,6 +66,19 @@ def test_every_key_of_a_client_and_every_reason_to_refuse_is_explained() -> None
     assert set(re.findall(r"`([a-z-]+)`", _between("refusals"))) == set(Reason)
 
 
+@pytest.mark.parametrize("table", ["issued_card", "feedback"])
+def test_every_column_that_is_stored_is_explained(table: str) -> None:
+    from service.store.tables import METADATA
+
+    explained = README[README.index(f"| `{table}` | |") :].split("\n\n")[0]
+    columns = {column.name for column in METADATA.tables[table].columns} - {"id"}
+    assert columns == set(re.findall(r"`(\w+)`", "\n".join(_first_cells(explained)))) - {table}
+
+
+def _first_cells(table: str) -> Iterator[str]:
+    return (row.split("|")[1] for row in table.splitlines() if row.startswith("| `"))
+
+
 @pytest.mark.parametrize("container", ["cards", "service"])
 def test_the_architecture_picture_is_the_import_contract(container: str) -> None:
     shown = " ".join(_between("layers").replace("```", "").split())

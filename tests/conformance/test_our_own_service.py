@@ -21,6 +21,7 @@ from service.discovery import SERVICES
 from service.settings import Settings
 from tests.conformance.broken_services import is_preflight
 from tests.conformance.reference_service import ISSUER, KEY, KID, ORIGIN, Reference, session_of
+from tests.databases import own_database
 
 NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
 CASE = "order-select__upadacitinib-beside-current-infliximab"
@@ -62,6 +63,13 @@ def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    """A site whose feedback is kept."""
+    own_database(tmp_path / "data")
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
 def base(site: Settings) -> Iterator[str]:
     yield from _serving(create_app(site, ready=True))
 
@@ -97,7 +105,7 @@ def test_our_service_passes_with_every_recorded_case(site: Settings, monkeypatch
     app = create_app(site, clock=lambda: NOW, ready=True)
     results = run(Assignment("http://127.0.0.1:8000"), NOW, Client(session=session_of(app)))
     beside = {item.check.name: item.verdict for item in results if item.verdict is not Verdict.PASSED}
-    optional = {item.check.name for item in results if item.check.group in ("feedback", "trust")} | NO_OCCASION
+    optional = {item.check.name for item in results if item.check.group == "trust"} | NO_OCCASION
     assert set(beside.values()) <= {Verdict.NOT_EXERCISED}
     assert set(beside) <= optional
     observed = {item.check.name: len(item.observed) for item in results}
@@ -120,6 +128,7 @@ def test_the_command_passes_our_service_with_a_request_of_the_user(upa_cds: Run,
     suite = ElementTree.fromstring(report.read_bytes())
     assert suite.get("failures") == "0"
     passed = {str(item.get("name")).partition(":")[0] for item in suite if not len(item)}
+    assert {"feedback.accepted", "feedback.overridden", "feedback.batch", "feedback.repeated"} <= passed
     assert {"discovery.status", "cards.summary", "actions.drafts", "calls.prefetch-outcome"} <= passed
 
 

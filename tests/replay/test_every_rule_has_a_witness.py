@@ -116,7 +116,9 @@ def _call(case: Case) -> str:
         return case.body.decode()
     pairs = json.loads(case.body, object_pairs_hook=lambda found: found)
     server = [[call.url, call.status, call.problem, call.body.decode()] for call in case.server]
-    asked = json.dumps([case.hook, str(case.on), dict(case.settings), pairs, server])
+    asked = json.dumps(
+        [case.hook, str(case.on), dict(case.settings), pairs, server, [str(item) for item in case.exceptions]]
+    )
     context = request.get("context")
     for name in (request.get("hookInstance"), context.get("patientId") if isinstance(context, dict) else None):
         asked = asked.replace(name, "…") if isinstance(name, str) and name else asked

@@ -220,17 +220,23 @@ def test_the_junit_report_counts_what_differs_and_says_how(upa_cds: Run, cases: 
     assert "-<&>" in str(failure.text)
 
 
-def test_against_a_url_a_case_with_settings_is_left_out_and_said_to_be(
-    upa_cds: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("order-select__ceiling-info", "settings"),
+        ("order-sign__documented-exception", "documented exceptions"),
+    ],
+)
+def test_against_a_url_a_case_that_needs_a_site_of_its_own_is_left_out_and_said_to_be(
+    upa_cds: Run, tmp_path: Path, name: str, needs: str
 ) -> None:
-    name = "order-select__ceiling-info"
     with as_file(files("fhir_fixtures") / "cases" / name) as place:
         shutil.copytree(place, tmp_path / "cases" / name)
     report = tmp_path / "report.xml"
     code, out, _ = upa_cds("replay", str(tmp_path / "cases"), "--url", "http://service.example", "--junit", str(report))
     assert code == 0
     assert out.splitlines() == [
-        f"{name}: left out, it needs settings of its own",
+        f"{name}: left out, it needs {needs} of its own",
         "1 cases: 0 same, 0 differ, 1 left out",
     ]
     assert ElementTree.fromstring(report.read_bytes()).get("skipped") == "1"

@@ -34,7 +34,15 @@ def shown_by(case: Case) -> frozenset[str]:
     """Return everything that a case shows, as `kind: value`; kinds in the plural are combinations."""
     engine, client = _site(json.dumps(dict(case.settings), sort_keys=True))
     try:
-        given = answer(case.body, service_of(case), engine=engine, on=case.on, client=client, fhir=case.fhir)
+        given = answer(
+            case.body,
+            service_of(case),
+            engine=engine,
+            on=case.on,
+            client=client,
+            fhir=case.fhir,
+            documented=lambda _: case.exceptions,
+        )
     except ServiceError as error:
         return frozenset({f"refused: {error.status}", f"refusals: {error.status} {error}"})
     return frozenset(_of_answer(case, given, engine))

@@ -91,3 +91,42 @@ def test_a_call_names_one_knowledge_version_and_leaves_its_explanation_out_of_th
     (card,) = json.loads(given.body)["cards"]
     assert f"Knowledge {engine.catalogue.version}." in card["detail"]
     assert json.loads(given.body).keys() == {"cards"}
+
+
+def _with_infliximab(**settings: Any) -> tuple[Engine, bytes]:
+    chart = [make.medication_request("order-1", "infliximab"), make.condition("c", "crohn")]
+    request = make.order_select([make.draft("draft-1", "upadacitinib")], chart)
+    return build_engine(Settings(**settings)), json.dumps(request).encode()
+
+
+def test_the_issued_cards_have_the_uuids_of_the_body_and_what_they_were_about(engine: Engine) -> None:
+    _, body = _with_infliximab()
+    given = answer(body, SELECT, engine=engine, on=ON)
+    cards = json.loads(given.body)["cards"]
+    assert [item.uuid for item in given.issued] == [card["uuid"] for card in cards]
+    assert [[*item.suggestions] for item in given.issued] == [
+        [suggestion["uuid"] for suggestion in card["suggestions"]] for card in cards
+    ]
+    warning, options = given.issued
+    assert (warning.rule, warning.indicator, warning.shown) == ("upadacitinib-biologic", "warning", True)
+    assert set(warning.ingredients) == {"upadacitinib", "infliximab"}
+    assert [*warning.suggestions.values()] == ["delete"]
+    assert (options.rule, options.ingredients) == ("options", ())
+    assert (given.patient, given.user) == (make.PATIENT, f"Practitioner/{make.PRACTITIONER}")
+
+
+def test_what_a_silent_rule_or_client_keeps_back_is_issued_and_not_shown(engine: Engine) -> None:
+    quiet, body = _with_infliximab(silent_rules=("upadacitinib-biologic",))
+    for given in (
+        answer(body, SELECT, engine=quiet, on=ON),
+        answer(body, SELECT, engine=engine, on=ON, client=Client(id="pilot", silent=True)),
+    ):
+        assert json.loads(given.body) == {"cards": []}
+        assert [(item.rule, item.shown) for item in given.issued] == [
+            ("upadacitinib-biologic", False),
+            ("options", False),
+        ]
+
+
+def test_an_order_that_is_none_of_ours_issues_nothing(engine: Engine) -> None:
+    assert _answer(make.order_select([make.draft("draft-1", "amoxicillin")]), engine).issued == ()

@@ -56,7 +56,7 @@ def request(drafts: Any = None, *, prefetch: Any = None, hook: str = "order-sele
 
 def answered(body: Any, engine: Engine, fhir: Any, client: Client | None = None) -> Answer:
     service = next(item for item in SERVICES if item.hook == body["hook"])
-    named = {"client": client} if client else {}
+    named: dict[str, Any] = {"client": client} if client else {}
     return answer(json.dumps(body).encode(), service, engine=engine, on=ON, fhir=fhir, **named)
 
 

@@ -57,6 +57,13 @@ def test_moving_there_and_back_changes_nothing() -> None:
     )
 
 
+def test_documented_exceptions_move_with_the_day_of_the_case() -> None:
+    case = read_case("order-sign__documented-exception-on-its-last-day")
+    (before,), (after,) = case.exceptions, shift(case, date(2026, 3, 17)).exceptions
+    assert (before.on, before.until) == (date(2025, 9, 17), date(2026, 3, 16))
+    assert (after.on, after.until) == (date(2025, 9, 18), date(2026, 3, 17))
+
+
 def test_every_packaged_case_can_be_read_and_says_what_happens_in_a_sentence() -> None:
     assert CASE in case_names()
     for name in case_names():

@@ -278,6 +278,34 @@ def test_another_day_gives_another_state(upa_cds: Run, tmp_path: Path) -> None:
     assert _exposure(json.loads(out), "infliximab")["state"] == "recent"
 
 
+EXCEPTION = """
+- {rule: upadacitinib-biologic, ingredients: [infliximab, upadacitinib], reason: clinical-trial,
+   on: 2026-01-10, until: 2026-07-09}
+"""
+
+
+def test_an_exception_that_is_given_is_explained_as_if_it_was_remembered(upa_cds: Run, tmp_path: Path) -> None:
+    request, file = _request("order-sign__documented-exception-is-over", tmp_path), tmp_path / "exceptions.yaml"
+    file.write_text(EXCEPTION)
+    code, out, _ = upa_cds("explain", request, "--on", "2026-03-16", "--exceptions", str(file))
+    assert code == 0
+    assert (
+        "upadacitinib-biologic: info\n    exception documented on 2026-01-10 (clinical-trial), until 2026-07-09" in out
+    )
+    assert "exception documented" not in upa_cds("explain", request, "--on", "2026-03-16")[1]
+
+
+@pytest.mark.parametrize("content", [None, "x", "- {rule: x}", "- {rule: [", EXCEPTION.replace("2026-01-10", "May")])
+def test_a_file_that_holds_no_exceptions_is_one_line(upa_cds: Run, tmp_path: Path, content: str | None) -> None:
+    request, file = _request(STOPPED, tmp_path), tmp_path / "exceptions.yaml"
+    if content is not None:
+        file.write_text(content)
+    code, out, err = upa_cds("explain", request, "--exceptions", str(file))
+    assert (code, out) == (65, "")
+    assert err.startswith(f"upa-cds: {file}: is no list of exceptions")
+    assert err.count("\n") == 1
+
+
 def test_a_file_that_is_not_there_is_one_line(upa_cds: Run, tmp_path: Path) -> None:
     code, out, err = upa_cds("explain", str(tmp_path / "nothing.json"))
     assert (code, out) == (65, "")

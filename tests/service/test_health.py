@@ -5,6 +5,7 @@ import pytest
 
 from cards import KnowledgeError
 from service import __version__
+from tests.databases import own_database
 from tests.fakes import SELECT, Shell
 
 
@@ -41,8 +42,20 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
         "loweredIndicators": {"upadacitinib-biologic": "info"},
         "silentRules": ["upadacitinib-biologic"],
         "silentClients": ["pilot"],
+        "feedback": {"database": "not set up", "waiting": 0},
+        "exceptions": {"rememberedDays": 0},
         "deviations": {},
     }
+
+
+def test_readiness_shows_how_long_exceptions_are_remembered(shell: Shell) -> None:
+    said = shell.client(remember_exceptions_days=90).get("/readyz").get_json()
+    assert said["exceptions"] == {"rememberedDays": 90}
+
+
+def test_readiness_shows_a_database_that_can_be_used(shell: Shell) -> None:
+    own_database(shell.settings.data_dir)
+    assert shell.client().get("/readyz").get_json()["feedback"] == {"database": "usable", "waiting": 0}
 
 
 def test_readiness_shows_the_options_that_a_site_chose(shell: Shell) -> None:

@@ -159,6 +159,24 @@ def test_settings_survive_the_way_to_a_worker(tmp_path: Path) -> None:
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
+def test_the_password_of_the_database_travels_to_a_worker_and_is_never_shown() -> None:
+    settings = load_settings({}, {"UPA_CDS_DATABASE_URL": "postgresql://cds:hunter2@db.example.org/cds"})
+    travelled = Settings.model_validate_json(settings.model_dump_json())
+    assert travelled == settings
+    assert travelled.database_url is not None
+    assert travelled.database_url.get_secret_value() == "postgresql://cds:hunter2@db.example.org/cds"
+    assert "hunter2" not in f"{settings} {settings!r} {shown(settings)}"
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://cds:hunter2@db/cds", "sqlite:///x.db?hunter2", "postgresql://cds:hunter2@db", "hunter2", ""]
+)
+def test_a_database_that_is_no_postgresql_is_refused_and_not_repeated(url: str) -> None:
+    (found,) = problems({}, {"UPA_CDS_DATABASE_URL": url})
+    assert "give a URL as postgresql://user:password@host/database" in found
+    assert "hunter2" not in found
+
+
 def test_the_table_has_a_row_for_every_setting() -> None:
     rows = settings_table().splitlines()[2:]
     assert [row.split("`")[1] for row in rows] == [*Settings.model_fields, "config"]

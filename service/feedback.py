@@ -1,0 +1,84 @@
+"""The feedback pages: what clinicians did with the cards (CDS Hooks 2.0.1, Feedback)."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from flask import Blueprint, Response, g
+
+from service import wire
+from service.auth import Authenticator
+from service.bounded import Bounded, TooSlow
+from service.errors import StoreUnavailable
+from service.hooks import Clock, caller, named_service, read_body, request_deviations
+from service.ledger import Ledger
+from service.pseudonyms import Pseudonyms
+from service.settings import Client, Settings
+from service.store import FeedbackEntry, FeedbackStore, State
+from service.telemetry import Counts
+from service.wire import Told
+
+# Feedback may not use up the threads that calls need, however slow the database is.
+SLOTS, SECONDS = 8, 5.0
+LARGEST_BODY = 2 * 1024**2
+ELSEWHERE = "feedback-on-card-of-another-client"
+
+
+def feedback_blueprint(
+    settings: Settings,
+    trust: Authenticator,
+    clock: Clock,
+    counts: Counts,
+    store: Callable[[], FeedbackStore],
+    pseudonyms: Pseudonyms,
+    ledger: Ledger,
+) -> Blueprint:
+    """Make the feedback page of every service. It answers 200 when the feedback is written, and 503 until then."""
+    pages = Blueprint("feedback", __name__)
+    bounded = Bounded(slots=SLOTS, seconds=SECONDS)
+    limit = min(settings.max_body_bytes, LARGEST_BODY)
+
+    @pages.post("/cds-services//<service_id>/feedback", provide_automatic_options=False)
+    @pages.post("/cds-services/<service_id>/feedback", provide_automatic_options=False)
+    def feedback(service_id: str) -> Response:
+        service, now = named_service(service_id), clock()
+        client = caller(trust, service, now, feedback=True)
+        body = read_body(limit)
+        deviations = request_deviations()
+        given = wire.read_feedback(body, now)
+        counts.add((*deviations, *given.deviations))
+        keep = partial(_entries, client, given.entries, pseudonyms, comments=settings.user_comments == "keep")
+        try:
+            taken = bounded(lambda: store().add_feedback(client.id, keep(), now))
+        except (TooSlow, OSError) as error:
+            raise StoreUnavailable(State.UNUSABLE) from error
+        ledger.start()
+        counts.add([ELSEWHERE] * taken.elsewhere)
+        g.said = {
+            **g.get("said", {}),
+            "outcome": "feedback",
+            "entries": len(given.entries),
+            "stored": taken.stored,
+            "deviations": (*deviations, *given.deviations),
+        }
+        # The standard leaves the body open; an empty object is JSON for clients that parse every answer.
+        return Response(b"{}", mimetype="application/json")
+
+    return pages
+
+
+def _entries(client: Client, told: Iterable[Told], pseudonyms: Pseudonyms, *, comments: bool) -> list[FeedbackEntry]:
+    return [
+        FeedbackEntry(
+            card=item.card,
+            outcome=item.outcome,
+            outcome_at=item.at,
+            # With the key, so that a comment that is not kept cannot be guessed from it.
+            digest=pseudonyms.told(client.id, *item.parts),
+            accepted=item.accepted,
+            reason_system=item.reason_system,
+            reason_code=item.reason_code,
+            commented=item.comment is not None,
+            comment=item.comment if comments else None,
+        )
+        for item in told
+    ]

@@ -1,0 +1,21 @@
+"""Where issued cards and feedback are kept: SQLite in the data folder, or PostgreSQL by URL.
+
+SQLAlchemy is imported when a store is opened, Alembic only to migrate (`service.store.migrate`).
+"""
+
+from service.store.model import CardOutcome, FeedbackEntry, FeedbackStore, IssuedCard, Override, State, Taken
+from service.store.place import FILE, Opener, Place, opened
+
+__all__ = [
+    "FILE",
+    "CardOutcome",
+    "FeedbackEntry",
+    "FeedbackStore",
+    "IssuedCard",
+    "Opener",
+    "Override",
+    "Place",
+    "State",
+    "Taken",
+    "opened",
+]
