@@ -61,7 +61,7 @@ def evaluate(record: PatientRecord, catalogue: Catalogue, question: Question) ->
         cards = (_incomplete(catalogue, question, found, gaps),)
     options = choice(met, Situation(record, found, counted, tried, gaps, catalogue, question))
     hidden = tuple(card for card, silent in made if silent)
-    for card, rule in _beside(options, met, counted, gaps, catalogue, question):
+    for card, rule in _beside(options, met, counted, record.services, gaps, catalogue, question):
         # A rule that is kept silent takes the cards beside its own with it.
         cards, hidden = (cards, (*hidden, card)) if rule in question.policy.silent else ((*cards, card), hidden)
     return Assessment(cards, met, found, counted, gaps, complete, tried, hidden, options)
@@ -71,6 +71,7 @@ def _beside(
     options: Choice | None,
     met: tuple[Finding, ...],
     counted: Problems,
+    services: frozenset[str],
     gaps: Mapping[Gap, int],
     catalogue: Catalogue,
     question: Question,
@@ -78,7 +79,7 @@ def _beside(
     """Yield the cards that stand beside a warning, each with the rule that it belongs to."""
     if options:
         yield options_card(options, gaps, catalogue, question), catalogue.options.rule
-    if monitoring := monitoring_card(met, counted, catalogue, question):
+    if monitoring := monitoring_card(met, counted, services, catalogue, question):
         yield monitoring, catalogue.monitoring.rule
 
 

@@ -204,7 +204,8 @@ class Gap(StrEnum):
 class PatientRecord:
     """Everything the decision may look at. `gaps` counts what is missing from it, by kind.
 
-    `unidentified` are entries of the medication list whose drug nothing names; they recognise no ingredient.
+    `unidentified` are entries of the medication list whose drug nothing names; they recognise no ingredient. `services`
+    are the texts of what is ordered beside medicines in this session.
     """
 
     patient: str
@@ -215,6 +216,7 @@ class PatientRecord:
     encounter: str | None = None
     gaps: Mapping[Gap, int] = field(default_factory=dict)
     unidentified: tuple[MedicationFact, ...] = ()
+    services: frozenset[str] = frozenset()
 
 
 class Hook(StrEnum):

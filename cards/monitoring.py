@@ -1,6 +1,6 @@
 """The monitoring card: what can be ordered with a combination that is about to be signed all the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cards.build import topic
@@ -14,19 +14,27 @@ from cards.text import fit
 MONITORING = "monitoring"
 
 
-def monitoring_card(met: Sequence[Finding], problems: Problems, catalogue: Catalogue, ask: Question) -> Card | None:
-    """Return the card where a loud pair of the rule is about to be signed, else None."""
+def monitoring_card(
+    met: Sequence[Finding], problems: Problems, services: Collection[str], catalogue: Catalogue, ask: Question
+) -> Card | None:
+    """Return the card where a loud pair of the rule is about to be signed, else None.
+
+    What is in `services`, the texts ordered in this session, is not suggested again; with all of it there is no card.
+    """
     rule = catalogue.monitoring.rule
     finding = next((item for item in met if item.rule == rule and item.loud), None)
     if finding is None or ask.hook is not Hook.ORDER_SIGN:
         return None
-    return _Builder(loud_pairs(finding), problems, catalogue, ask).card()
+    ordered = {text.casefold() for text in services}
+    items = {key: item for key, item in catalogue.monitoring.items.items() if item.order.casefold() not in ordered}
+    return _Builder(loud_pairs(finding), problems, items, catalogue, ask).card() if items else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Builder:
     pairs: tuple[Pair, ...]
     problems: Problems
+    items: Mapping[str, MonitoringItem]
     catalogue: Catalogue
     ask: Question
 
@@ -42,7 +50,7 @@ class _Builder:
             source_label=content.source.label,
             source_url=content.source.url,
             topic=topic(self.catalogue, content.topic),
-            suggestions=tuple(self._suggestion(key, item) for key, item in content.items.items()),
+            suggestions=tuple(self._suggestion(key, item) for key, item in self.items.items()),
             drafts=tuple(sorted({fact.ref for item in exposures for fact in item.drafts})),
             selection=SelectionBehavior.ANY,
             paragraphs=paragraphs,
@@ -71,8 +79,8 @@ class _Builder:
     def _paragraphs(self) -> Iterator[Paragraph]:
         lines, content = self.catalogue.wording.lines, self.catalogue.monitoring
         yield Paragraph(self._say("opening", drugs=self._drugs))
-        yield Paragraph("\n".join(self._item(item) for item in content.items.values()))
-        yield from (Paragraph(self._warning(item)) for item in content.items.values() if item.warning)
+        yield Paragraph("\n".join(self._item(item) for item in self.items.values()))
+        yield from (Paragraph(self._warning(item)) for item in self.items.values() if item.warning)
         yield Paragraph(self._say("source"))
         version = lines["version"].format(version=self.catalogue.version)
         approved = content.approval.holds(self.ask.on)

@@ -26,6 +26,7 @@ from service.fhir import (
     draft_facts,
     read_chart,
     scan_drafts,
+    service_texts,
     version_of_all,
     wanted_medications,
 )
@@ -310,6 +311,7 @@ class _Call:
             encounter=request.encounter,
             gaps=_gaps(prefetched, chart, drafts),
             unidentified=chart.unidentified,
+            services=service_texts(request.drafts),
         )
         selections = None if request.selections is None else frozenset(request.selections)
         question = Question(self.on, Hook(request.hook), options.jurisdiction, selections, options.policy)

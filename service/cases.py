@@ -136,13 +136,14 @@ def shift(case: Case, to: date) -> Case:
     zones stay; a year and month moves to the month its middle falls into; a year alone stays.
     """
     days = to - case.on
-    # In the text as it was written, so that what a parser would lose (a key sent twice) stays in the request.
-    server = tuple(replace(call, body=_shifted(call.body, days)) for call in case.server)
+    server = tuple(replace(call, body=shifted(call.body, days)) for call in case.server)
     exceptions = tuple(replace(item, on=item.on + days, until=item.until + days) for item in case.exceptions)
-    return replace(case, on=to, body=_shifted(case.body, days), server=server, exceptions=exceptions)
+    return replace(case, on=to, body=shifted(case.body, days), server=server, exceptions=exceptions)
 
 
-def _shifted(body: bytes, days: timedelta) -> bytes:
+def shifted(body: bytes, days: timedelta) -> bytes:
+    """Move every date of a request, see `shift`."""
+    # In the text as it was written, so that what a parser would lose (a key sent twice) stays in the request.
     text = body.decode("utf-8")
     return _JSON_TEXT.sub(lambda match: f'"{_shifted_text(match[1], days)}"', text).encode("utf-8")
 

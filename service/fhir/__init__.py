@@ -7,7 +7,7 @@ they refuse is repaired, marked and counted, never dropped.
 
 from service.fhir.bundles import Delivery, open_value
 from service.fhir.chart import ChartReading, read_chart, wanted_medications
-from service.fhir.drafts import Draft, DraftFacts, Drafts, draft_facts, scan_drafts
+from service.fhir.drafts import Draft, DraftFacts, Drafts, draft_facts, scan_drafts, service_texts
 from service.fhir.library import MedicationLibrary
 from service.fhir.scan import Resource
 from service.fhir.versions import Writing, version_of_all
@@ -25,6 +25,7 @@ __all__ = [
     "open_value",
     "read_chart",
     "scan_drafts",
+    "service_texts",
     "version_of_all",
     "wanted_medications",
 ]

@@ -1,6 +1,6 @@
 """The drafts of an ordering session: which ingredients each one orders, and, on demand, its facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,7 @@ class Draft:
 
 
 _NO_ORDER = frozenset({"cancelled", "entered-in-error", "stopped", "ended"})
+_SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "DiagnosticOrder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,24 @@ def draft_facts(drafts: Drafts) -> DraftFacts:
         (*several, *(deviation for reading in readings for deviation in reading.deviations)),
         tuple(writing for _, writing in ours),
     )
+
+
+def service_texts(drafts: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the texts of the tests and procedures that are ordered, as actions of ours would have written them."""
+    ordered = (
+        draft for draft in drafts if draft.get("resourceType") in _SERVICES and draft.get("status") not in _NO_ORDER
+    )
+    return frozenset(text for draft in ordered for text in _texts(draft))
+
+
+def _texts(draft: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text of the code: R4, R5 (a CodeableReference), and DSTU2, where each item has one."""
+    items = draft.get("item")
+    for part in (draft, *(items if isinstance(items, list) else ())):
+        code = part.get("code") if isinstance(part, dict) else None
+        for concept in (code, code.get("concept") if isinstance(code, dict) else None):
+            if isinstance(concept, dict) and isinstance(text := concept.get("text"), str):
+                yield text
 
 
 def _reading(draft: Draft, drafts: Drafts, writing: Writing) -> Reading:

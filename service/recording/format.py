@@ -75,6 +75,11 @@ class Exchanges(Iterator[Exchange]):
         """Let go of the file; only needed where the exchanges are not read to the end."""
         self._file.close()
 
+    @property
+    def position(self) -> int:
+        """Return how many bytes of the file, as it lies on disk, were read; for whoever shows how far it is."""
+        return cast(BinaryIO, getattr(self._file, "fileobj", self._file)).tell()
+
     def _header(self) -> Header:
         try:
             return read_header_line(self._next_line())

@@ -24,11 +24,10 @@ from typing import Any
 
 import yaml
 
-import service.replay
 from cards import Recogniser
 from service.answer import Engine
 from service.cases import Case, case_names, read_case
-from service.replay import in_process
+from service.replay import in_process, recorded_cases
 from service.settings import Client
 from tests.replay.mutants import Mutant, mutants, mutated
 
@@ -164,7 +163,7 @@ def _holds_own(value: Any, module: str) -> bool:
 def _fresh_recognisers() -> None:
     """Let the engines recognise with the changed code: an index is built once, before any case."""
     known: dict[str, tuple[Engine, Client]] = {}
-    before = service.replay._site
+    before = recorded_cases._site
 
     def site(settings: str, knowledge: Path | None) -> tuple[Engine, Client]:
         if settings not in known:
@@ -172,7 +171,7 @@ def _fresh_recognisers() -> None:
             known[settings] = replace(made, recogniser=Recogniser(made.catalogue)), client
         return known[settings]
 
-    setattr(service.replay, "_site", site)  # noqa: B010 - a fork ends with the mutant
+    setattr(recorded_cases, "_site", site)  # noqa: B010 - a fork ends with the mutant
 
 
 def notices(cases: Iterable[Case]) -> bool:

@@ -16,9 +16,9 @@ from service.answer import answer, build_engine
 from service.cases import case_names, read_case
 from service.cli import main
 from service.discovery import SERVICES
-from service.effect import effect
 from service.errors import ServiceError, operation_outcome
 from service.replay import against, differences, in_process, replay
+from service.replay.effect import effect
 from service.settings import Settings
 
 Run = Callable[..., tuple[object, str, str]]
@@ -186,7 +186,7 @@ def test_without_update_nothing_is_written(upa_cds: Run, cases: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--update"], ["--update", "CASES", "--url", "http://127.0.0.1:8000"]])
 def test_update_is_only_for_a_folder_and_this_build(upa_cds: Run, cases: Path, arguments: list[str]) -> None:
     code, out, err = upa_cds("replay", *(str(cases) if item == "CASES" else item for item in arguments))
-    assert (code, out) == (2, "")
+    assert (code, out) == (64, "")
     assert "--update needs a folder CASES of your own and no --url" in err
 
 
@@ -327,7 +327,7 @@ def test_the_effect_of_an_edit_is_counted_rule_by_rule(upa_cds: Run, knowledge: 
 
 def test_an_effect_is_shown_and_never_recorded(upa_cds: Run, knowledge: Path, cases: Path) -> None:
     code, _, error = upa_cds("replay", str(cases), "--knowledge", str(knowledge), "--update")
-    assert code == 2
+    assert code == 64
     assert "without --update" in error
 
 

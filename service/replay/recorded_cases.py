@@ -15,9 +15,9 @@ import requests
 from service.answer import Engine, answer, build_engine
 from service.cases import Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
-from service.effect import effect, without_version
 from service.errors import ServiceError, operation_outcome
 from service.junit import Reported, junit_report
+from service.replay.effect import effect, without_version
 from service.settings import ANYONE, Client, Settings
 
 _SECONDS = 30
