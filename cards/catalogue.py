@@ -575,6 +575,15 @@ class Wording(Strict):
         return next((item for item in self.partner_labels if ingredient in item.ingredients), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The enabled rules of a jurisdiction, their subjects in the order of the knowledge, and all their ingredients."""
+
+    rules: tuple[str, ...]
+    subjects: tuple[str, ...]
+    members: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The whole knowledge of one version.
@@ -613,6 +622,10 @@ class Catalogue:
 
     def members(self, members: Members) -> frozenset[str]:
         """Return the ingredients of a set that can act systemically."""
+        known = self._members.get(members)
+        return self._members.setdefault(members, self._found_members(members)) if known is None else known
+
+    def _found_members(self, members: Members) -> frozenset[str]:
         return frozenset(
             key
             for key, item in self.ingredients.items()
@@ -620,6 +633,31 @@ class Catalogue:
             and (item.class_id in members.classes or key in members.ingredients)
             and key not in members.except_
         )
+
+    @cached_property
+    def _members(self) -> dict[Members, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _scopes(self) -> dict[tuple[str, frozenset[str]], "_Scope"]:
+        return {}
+
+    def _scope(self, jurisdiction: str, disabled: frozenset[str]) -> "_Scope":
+        """Return what the enabled rules of a jurisdiction speak of: looked up once for each that is asked for."""
+        key = (jurisdiction, disabled)
+        known = self._scopes.get(key)
+        return self._scopes.setdefault(key, self._made_scope(jurisdiction, disabled)) if known is None else known
+
+    def _made_scope(self, jurisdiction: str, disabled: frozenset[str]) -> "_Scope":
+        rules = tuple(key for key, rule in self.rules.items() if jurisdiction in rule.clauses and key not in disabled)
+        subjects = frozenset().union(*(self.roles[key][0] for key in rules))
+        members = subjects.union(*(self.roles[key][1] for key in rules))
+        return _Scope(rules, tuple(key for key in self.ingredients if key in subjects), members)
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Return the place of each ingredient in the order of the knowledge."""
+        return {key: place for place, key in enumerate(self.ingredients)}
 
     @cached_property
     def roles(self) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
@@ -637,17 +675,15 @@ class Catalogue:
 
     def rules_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
         """Return the enabled rules that have clauses in a jurisdiction, in the order of the knowledge."""
-        return tuple(key for key, rule in self.rules.items() if jurisdiction in rule.clauses and key not in disabled)
+        return self._scope(jurisdiction, disabled).rules
 
     def subjects_in(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> tuple[str, ...]:
         """Return the subject ingredients of the enabled rules of a jurisdiction, in the order of the knowledge."""
-        subjects = frozenset().union(*(self.roles[key][0] for key in self.rules_in(jurisdiction, disabled)))
-        return tuple(key for key in self.ingredients if key in subjects)
+        return self._scope(jurisdiction, disabled).subjects
 
     def in_scope(self, jurisdiction: str, disabled: frozenset[str] = frozenset()) -> frozenset[str]:
         """Return every ingredient that is a member of an enabled rule of a jurisdiction."""
-        enabled = (self.roles[key] for key in self.rules_in(jurisdiction, disabled))
-        return frozenset().union(*(subjects | partners for subjects, partners in enabled))
+        return self._scope(jurisdiction, disabled).members
 
 
 def codes_of(lists: CodeLists) -> Iterator[Code]:

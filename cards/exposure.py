@@ -118,14 +118,24 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Exposures:
-    """Every ingredient with an exposure, in knowledge order, and what was ignored."""
+    """Every ingredient with an exposure, in knowledge order, and what was ignored.
+
+    `before` are the exposures that the record alone shows, as if there were no ordering session.
+    """
 
     by_ingredient: Mapping[str, Exposure]
     ignored: tuple[Ignored, ...]
+    before: Mapping[str, Exposure]
 
 
-def exposures(record: PatientRecord, catalogue: Catalogue, on: date) -> Exposures:
-    """Return the exposure of every ingredient that the record names, as of `on`."""
+def exposures(
+    record: PatientRecord, catalogue: Catalogue, on: date, before: Mapping[str, Exposure] | None = None
+) -> Exposures:
+    """Return the exposure of every ingredient that the record names, as of `on`.
+
+    `before` are the exposures that the record alone shows, where they are known: those of the same record with other
+    drafts.
+    """
     ignored: list[Ignored] = []
     counted: dict[str, list[tuple[MedicationFact, Recognised]]] = {}
     for fact in record.medications:
@@ -137,18 +147,19 @@ def exposures(record: PatientRecord, catalogue: Catalogue, on: date) -> Exposure
                 counted.setdefault(item.ingredient, []).append((fact, item))
     session = _Session.of(record.medications, on)
     found: dict[str, Exposure] = {}
-    for ingredient in catalogue.ingredients:
-        facts = counted.get(ingredient, [])
-        if not facts:
-            continue
+    alone: dict[str, Exposure] = {}
+    for ingredient in sorted(counted.keys() & catalogue.place.keys(), key=catalogue.place.__getitem__):
+        facts = counted[ingredient]
         calculator = _Calculator(catalogue, ingredient, on, session)
         ignored.extend(
             Ignored(fact.ref, ingredient, Ignore.REPLACED_BY_DRAFT) for fact, _ in facts if session.supersedes(fact)
         )
-        exposure = calculator.exposure(facts)
-        if exposure:
+        recorded = calculator.alone(facts) if before is None else before.get(ingredient)
+        if recorded:
+            alone[ingredient] = recorded
+        if exposure := calculator.exposure(facts, recorded):
             found[ingredient] = exposure
-    return Exposures(found, tuple(ignored))
+    return Exposures(found, tuple(ignored), alone)
 
 
 def ignore_reason(fact: MedicationFact, item: Recognised, on: date) -> Ignore | None:
@@ -230,6 +241,10 @@ class _Session:
         others = self.replaces.get(fact.ref, frozenset()) - {ingredient}
         return fact.origin is Origin.CHART and bool(others)
 
+    def touches(self, fact: MedicationFact, ingredient: str) -> bool:
+        """Say whether a fact counts otherwise in the session than in the record alone."""
+        return fact.origin is Origin.DRAFT or self.supersedes(fact) or self.replaced(fact, ingredient)
+
 
 @dataclass(frozen=True, slots=True)
 class _Calculator:
@@ -238,17 +253,27 @@ class _Calculator:
     on: date
     session: _Session
 
-    def exposure(self, facts: Sequence[tuple[MedicationFact, Recognised]]) -> Exposure | None:
+    def alone(self, facts: Sequence[tuple[MedicationFact, Recognised]]) -> Exposure | None:
+        """Return the exposure that the record alone shows."""
         chart = [(fact, item) for fact, item in facts if fact.origin is Origin.CHART]
+        return self._exposure(chart, None, in_session=False)
+
+    def exposure(self, facts: Sequence[tuple[MedicationFact, Recognised]], alone: Exposure | None) -> Exposure | None:
+        """Return the exposure in the ordering session; `alone` is that of the record."""
+        if not any(self.session.touches(fact, self.ingredient) for fact, _ in facts):
+            return alone
         counted = [(fact, item) for fact, item in facts if not self.session.supersedes(fact)]
-        contributions = self._contributions(counted, in_session=True)
-        if not contributions:
+        return self._exposure(counted, alone.state if alone else State.NONE, in_session=True)
+
+    def _exposure(
+        self, facts: Sequence[tuple[MedicationFact, Recognised]], established: State | None, *, in_session: bool
+    ) -> Exposure | None:
+        if not facts:
             return None
-        before = self._contributions(chart, in_session=False)
-        established = before[0].state if before else State.NONE
-        return Exposure(
-            self.ingredient, contributions[0].state, established, tuple(contributions), self._old_activity(counted)
-        )
+        contributions = tuple(self._contributions(facts, in_session=in_session))
+        state = contributions[0].state
+        activity = self._old_activity(facts)
+        return Exposure(self.ingredient, state, state if established is None else established, contributions, activity)
 
     def _contributions(
         self, facts: Sequence[tuple[MedicationFact, Recognised]], *, in_session: bool

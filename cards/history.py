@@ -1,14 +1,14 @@
 """The treatment history: how the subject drug was given, and which biologics were tried (brief rows S4 and S5)."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from cards.catalogue import Catalogue, Category
 from cards.course import INDUCTION_DAYS, Course, course
 from cards.course import DatedOutcome as DatedOutcome
-from cards.exposure import Basis, Contribution, Exposure, Exposures, exposures, ignore_reason
-from cards.model import Gap, Kind, MedicationFact, Origin, Outcome, PatientRecord, State
+from cards.exposure import Basis, Contribution, Exposure, Exposures, ignore_reason
+from cards.model import Gap, Kind, MedicationFact, Outcome, PatientRecord, State
 from cards.problems import Problems, stated_indications
 
 REDUCING_CLASS = "strong-cyp3a4-inhibitor"
@@ -72,7 +72,7 @@ def history(
     the problem list; where both Crohn's disease and ulcerative colitis stand there, for Crohn's disease, which asks for
     the longer induction. Indeterminate colitis decides for neither.
     """
-    before = _before_session(record, found, catalogue, on)
+    before = found.before
     tried = [_trial(item, catalogue, on) for item in before.values() if item.state is not State.NONE]
     biologics = [item for item in tried if catalogue.drug_class(item.ingredient).category is Category.BIOLOGIC]
     trial = next((item for item in tried if item.ingredient == subject), None)
@@ -83,15 +83,6 @@ def history(
         shown = course(before[subject].contributions, trial.outcomes, indication, reducing.between, on)
     partial = any(record.gaps.get(gap) for gap in _PARTIAL)
     return History(tuple(biologics), trial, shown, partial)
-
-
-def _before_session(record: PatientRecord, found: Exposures, catalogue: Catalogue, on: date) -> dict[str, Exposure]:
-    """Return the exposures that the record alone shows; a draft may replace or stop what stands there."""
-    chart = tuple(fact for fact in record.medications if fact.origin is Origin.CHART)
-    if len(chart) == len(record.medications):
-        return dict(found.by_ingredient)
-    alone = exposures(replace(record, medications=chart), catalogue, on)
-    return dict(alone.by_ingredient)
 
 
 def _trial(exposure: Exposure, catalogue: Catalogue, on: date) -> Trial:
@@ -148,7 +139,7 @@ def _indication(record: PatientRecord, problems: Problems, catalogue: Catalogue,
 class _Reducing:
     """What on record asks for the reduced induction dose: an impairment, or a strong CYP3A4 inhibitor at that time."""
 
-    before: dict[str, Exposure]
+    before: Mapping[str, Exposure]
     problems: Problems
     catalogue: Catalogue
     on: date

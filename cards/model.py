@@ -25,6 +25,9 @@ class System(StrEnum):
     NCIT = "ncit"
     STATUS_REASON = "status-reason"
 
+    # An enum hashes its name, in Python; a value does as well, and without.
+    __hash__ = str.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -32,6 +35,10 @@ class Code:
 
     system: System
     value: str
+
+    def __hash__(self) -> int:
+        """Hash the value alone: hardly any two systems share one."""
+        return hash(self.value)
 
     def __str__(self) -> str:
         return f"{self.system.upper()} {self.value}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from cards.catalogue import Catalogue, Category, NamedOptions, Option, OptionList
 from cards.detect import Finding, Pair, Question, findings
@@ -168,7 +169,7 @@ def loud_pairs(finding: Finding) -> tuple[Pair, ...]:
     return tuple(pair for pair in finding.pairs if pair.indicator in LOUD)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Chooser:
     situation: Situation
     pairs: tuple[Pair, ...]
@@ -182,10 +183,12 @@ class _Chooser:
         # What was tried and ended for an unknown reason comes last; the order is otherwise that of the knowledge.
         offers.sort(key=lambda item: item.tried is not None)
         room = self.situation.catalogue.options.most
+        # What a click would lead to is worked out for what is shown only.
+        shown = tuple(item if item.text_only else self._judged(item) for item in offers[:room])
         return Choice(
             indication=self.indication,
             pairs=self.pairs,
-            offers=tuple(offers[:room]),
+            offers=shown,
             left_out=(*self._left_out(), *((item.ingredient, Excluded.NO_ROOM) for item in offers[room:])),
             holds=self._holds,
             named_for=self._named[0] if self._named else None,
@@ -196,13 +199,13 @@ class _Chooser:
 
     # Who the patient is.
 
-    @property
+    @cached_property
     def _adult(self) -> bool | None:
         """Say whether the patient is of age on the day of the call; None where the birth date is not known."""
         born = self.situation.record.birth_date
         return None if born is None else age(born, self.situation.ask.on) >= self.situation.catalogue.options.adult_from
 
-    @property
+    @cached_property
     def _holds(self) -> tuple[Hold, ...]:
         pregnant = any(item.group == PREGNANCY for item in self.situation.problems.others)
         holds = {
@@ -213,13 +216,13 @@ class _Chooser:
         }
         return tuple(hold for hold, applies in holds.items() if applies)
 
-    @property
+    @cached_property
     def _given(self) -> int:
         """Count the biologics that were or are given for an indication of the options."""
         listed, uses = self.situation.catalogue.options.indications, self.situation.catalogue.ingredients
         return sum(bool(uses[item.ingredient].uses() & listed.keys()) for item in self.situation.past.biologics)
 
-    @property
+    @cached_property
     def _limited(self) -> bool:
         limit = self.situation.catalogue.options.limited_exposure
         return self._given <= limit.biologics and not self._failed_class(limit.without_failure_of)
@@ -227,7 +230,7 @@ class _Chooser:
     def _failed_class(self, classes: tuple[str, ...]) -> bool:
         return any(trial.failed for key in classes for trial in self.situation.past.of_class(key))
 
-    @property
+    @cached_property
     def _named(self) -> tuple[str, NamedOptions] | None:
         """Return the problem on record that has candidates of its own, and those."""
         on_record = {item.group for item in self.situation.problems.others}
@@ -239,19 +242,19 @@ class _Chooser:
     def _subject(self) -> Exposure:
         return self.pairs[0].subject
 
-    @property
+    @cached_property
     def _partners(self) -> tuple[Exposure, ...]:
         return tuple(pair.partner for pair in self.pairs)
 
-    @property
+    @cached_property
     def _in_force(self) -> tuple[Exposure, ...]:
         return tuple(item for item in (self._subject, *self._partners) if in_force(item))
 
-    @property
+    @cached_property
     def _new(self) -> tuple[Exposure, ...]:
         return tuple(item for item in (self._subject, *self._partners) if not in_force(item))
 
-    @property
+    @cached_property
     def _replaceable(self) -> MedicationFact | None:
         """Return the one order whose place a new one can take: that of the only drug in force, if none renews it."""
         before = self._in_force
@@ -262,7 +265,7 @@ class _Chooser:
     def _first(self) -> Iterator[Offer]:
         """The subject drug alone: text, since no action may stop an order in force."""
         others = tuple(item.ingredient for item in self._partners if in_force(item))
-        allergic = Excluded.ALLERGIC in self._ruled_out(self._subject.ingredient)
+        allergic = self._allergic(self._subject.ingredient)
         if (self._subject.drafts or others) and not allergic:
             yield Offer(Form.KEEP, self._subject.ingredient, others, text_only=TextOnly.ADVICE)
 
@@ -273,75 +276,76 @@ class _Chooser:
         for partner in self._partners:
             key = partner.ingredient
             others = tuple(item.ingredient for item in self._in_force if item is not partner)
-            if key not in known or self._ruled_out(key):
+            if key not in known or any(self._ruled_out(key)):
                 continue
             if in_force(partner):
                 yield Offer(Form.CONTINUE, key, others, options.get(key), text_only=TextOnly.ADVICE)
             else:
-                offer = Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key))
-                yield self._with_changes(offer, self._updates(partner))
+                changes = self._updates(partner)
+                yield Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key), changes)
 
     def _alternatives(self) -> Iterator[Offer]:
         before = tuple(item.ingredient for item in self._in_force)
         for option in self._candidates:
-            if self._excluded(option) is None:
-                offer = Offer(Form.INSTEAD, option.ingredient, before, option, self._tried(option.ingredient))
-                yield self._with_changes(offer, self._switch(option.ingredient))
+            key = option.ingredient
+            if self._against[key] is None:
+                yield Offer(Form.INSTEAD, key, before, option, self._tried(key), self._switch(key))
 
-    @property
+    @cached_property
     def _candidates(self) -> tuple[Option, ...]:
         """Return the candidates for this patient's problems, in the order of the site or of the knowledge."""
-        named = self._named
-        candidates = named[1].candidates if named else self.listed.candidates
         chosen = self.situation.ask.policy.options
         if chosen is None:
-            return candidates
-        known = {item.ingredient: item for item in candidates}
+            return self._known
+        known = {item.ingredient: item for item in self._known}
         return tuple(known[key] for key in dict.fromkeys(chosen) if key in known)
 
+    @cached_property
+    def _known(self) -> tuple[Option, ...]:
+        return self._named[1].candidates if self._named else self.listed.candidates
+
     def _left_out(self) -> Iterator[tuple[str, Excluded]]:
-        named = self._named
         offered = {item.ingredient for item in self._candidates}
-        for option in named[1].candidates if named else self.listed.candidates:
+        for option in self._known:
             if option.ingredient not in offered:
                 yield option.ingredient, Excluded.SWITCHED_OFF
-            elif reason := self._excluded(option):
+            elif reason := self._against[option.ingredient]:
                 yield option.ingredient, reason
             elif self._adult is False:
                 yield option.ingredient, Excluded.UNDER_AGE
 
-    def _excluded(self, option: Option) -> Excluded | None:
+    @cached_property
+    def _against(self) -> Mapping[str, Excluded | None]:
+        """Return of each candidate the first reason not to offer it."""
+        return {item.ingredient: next(self._reasons(item), None) for item in self._candidates}
+
+    def _reasons(self, option: Option) -> Iterator[Excluded]:
         past = self.situation.past
+        exposure = self.situation.found.by_ingredient.get(option.ingredient)
+        if exposure and State.CURRENT in (exposure.state, exposure.established):
+            yield Excluded.CURRENT
+        if exposure and exposure.state is State.ORDERED:
+            yield Excluded.ORDERED
+        yield from self._ruled_out(option.ingredient)
         others = [trial for key in option.without_exposure_to for trial in past.of_class(key)]
-        exposed = any(trial.ingredient != option.ingredient for trial in others)
-        reasons = {
-            **self._own_reasons(option.ingredient),
-            Excluded.CLASS_EXPOSURE: exposed,
-            Excluded.CLASS_FAILURE: self._failed_class(option.without_failure_of),
-            Excluded.NOT_LIMITED: option.limited_exposure and not self._limited,
-        }
-        return next((reason for reason, applies in reasons.items() if applies), None)
+        if any(trial.ingredient != option.ingredient for trial in others):
+            yield Excluded.CLASS_EXPOSURE
+        if self._failed_class(option.without_failure_of):
+            yield Excluded.CLASS_FAILURE
+        if option.limited_exposure and not self._limited:
+            yield Excluded.NOT_LIMITED
 
-    def _own_reasons(self, ingredient: str) -> dict[Excluded, bool]:
-        exposure = self.situation.found.by_ingredient.get(ingredient)
-        state = exposure.state if exposure else State.NONE
-        established = exposure.established if exposure else State.NONE
-        return {
-            Excluded.CURRENT: State.CURRENT in (state, established),
-            Excluded.ORDERED: state is State.ORDERED,
-            **self._ruled_out(ingredient),
-        }
+    def _ruled_out(self, ingredient: str) -> Iterator[Excluded]:
+        """Yield why the ingredient is not for this patient, alone or not."""
+        if self._allergic(ingredient):
+            yield Excluded.ALLERGIC
+        if (trial := self._trial(ingredient)) and trial.failed:
+            yield Excluded.FAILED
+        if trial and trial.intolerant:
+            yield Excluded.INTOLERANT
 
-    def _ruled_out(self, ingredient: str) -> dict[Excluded, bool]:
-        """Return why the ingredient is not for this patient, alone or not; empty where nothing speaks against it."""
-        trial = self._trial(ingredient)
-        allergies = self.situation.record.allergies
-        reasons = {
-            Excluded.ALLERGIC: any(item.active and ingredient in item.ingredients for item in allergies),
-            Excluded.FAILED: trial is not None and trial.failed,
-            Excluded.INTOLERANT: trial is not None and trial.intolerant,
-        }
-        return {reason: True for reason, applies in reasons.items() if applies}
+    def _allergic(self, ingredient: str) -> bool:
+        return any(item.active and ingredient in item.ingredients for item in self.situation.record.allergies)
 
     def _trial(self, ingredient: str) -> Trial | None:
         return next((item for item in self.situation.past.biologics if item.ingredient == ingredient), None)
@@ -352,13 +356,13 @@ class _Chooser:
 
     # What one click may do.
 
-    def _with_changes(self, offer: Offer, changes: tuple[Change, ...]) -> Offer:
-        reason = self._text_only(changes)
-        if reason:
-            return replace(offer, text_only=reason)
-        return replace(offer, changes=self._judged(changes), recommended=self._recommended(offer))
+    def _judged(self, offer: Offer) -> Offer:
+        """Return an offer as text where its changes may not be one click."""
+        if reason := self._text_only(offer.changes):
+            return replace(offer, changes=(), text_only=reason)
+        return replace(offer, changes=self._linked(offer.changes), recommended=self._recommended(offer))
 
-    def _judged(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    def _linked(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Return the changes, those that write an order with their need of the link to the order it replaces."""
         if not any(item.replaces for item in changes):
             return changes
@@ -378,11 +382,16 @@ class _Chooser:
 
     def _switch(self, ingredient: str) -> tuple[Change, ...]:
         """Return the changes that put an order for `ingredient` in the place of the one drug in force."""
-        deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
         order = self._replaceable
-        if order is None or not deletes or not self._own(deletes):
+        if order is None or not self._taken_back:
             return ()
-        return (*deletes, Change("create", ingredient, replaces=order.ref))
+        return (*self._taken_back, Change("create", ingredient, replaces=order.ref))
+
+    @cached_property
+    def _taken_back(self) -> tuple[Change, ...]:
+        """Return the changes that take back the drafts of what is not in force; none where one is not ours to take."""
+        deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
+        return tuple(deletes) if self._own(deletes) else ()
 
     def _updates(self, partner: Exposure) -> tuple[Change, ...]:
         """Return the changes that make the drafts of `partner` take the place of the subject drug's order."""
@@ -460,7 +469,7 @@ def _loud(found: Exposures, situation: Situation) -> bool:
 def _after(changes: tuple[Change, ...], situation: Situation) -> Exposures:
     """Return the exposures of the record as it would be after the changes."""
     after = replace(situation.record, medications=_applied(changes, situation.record.medications))
-    return exposures(after, situation.catalogue, situation.ask.on)
+    return exposures(after, situation.catalogue, situation.ask.on, situation.found.before)
 
 
 def _is_biologic(ingredient: str, catalogue: Catalogue) -> bool:

@@ -1,7 +1,8 @@
 """The options of a pair as a card: its suggestions, the reason for each, and what in this record led to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 from cards.build import gap_texts, topic
 from cards.catalogue import Catalogue, EvidenceEntry, Option, Use, Verification
@@ -21,7 +22,7 @@ def options_card(choice: Choice, gaps: Mapping[Gap, int], catalogue: Catalogue, 
     return _Builder(choice, gaps, catalogue, ask).card()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Builder:
     choice: Choice
     gaps: Mapping[Gap, int]
@@ -40,7 +41,7 @@ class _Builder:
             source_label=source.label,
             source_url=source.url,
             topic=topic(self.catalogue, self.catalogue.options.topic),
-            suggestions=tuple(self._suggestion(item) for item in self.choice.offers),
+            suggestions=tuple(map(self._suggestion, self.choice.offers, self._items)),
             drafts=tuple(sorted({fact.ref for item in exposures for fact in item.drafts})),
             paragraphs=paragraphs,
         )
@@ -66,17 +67,18 @@ class _Builder:
 
     # The suggestions.
 
-    def _suggestion(self, offer: Offer) -> Suggestion:
+    def _suggestion(self, offer: Offer, item: str) -> Suggestion:
+        by_hand = self._label(offer, click=False)
         return Suggestion(
             kind=f"{offer.form.value} {offer.ingredient}",
-            label=self._label(offer),
+            label=self._label(offer, click=True) if offer.changes else by_hand,
             actions=tuple(self._action(change, offer) for change in offer.changes),
             recommended=offer.recommended,
-            by_hand=self._label(replace(offer, changes=())),
-            told=bool(self._item(offer)),
+            by_hand=by_hand,
+            told=bool(item),
         )
 
-    def _label(self, offer: Offer) -> str:
+    def _label(self, offer: Offer, *, click: bool) -> str:
         name, others = capital(self._name(offer.ingredient)), self._names(offer.instead_of)
         if offer.form in {Form.KEEP, Form.CONTINUE} or (offer.form is Form.MONOTHERAPY and not offer.instead_of):
             key = "label-keep" if offer.form is Form.KEEP else "label-alone"
@@ -87,7 +89,7 @@ class _Builder:
             return self._say("label-monotherapy", name=self._name(offer.ingredient), others=others)
         if not offer.instead_of:
             return self._say("label-consider-new", name=self._name(offer.ingredient))
-        if offer.changes:
+        if click:
             return self._say("label-instead", name=name, others=others)
         return self._say("label-consider", name=self._name(offer.ingredient), others=others)
 
@@ -114,7 +116,7 @@ class _Builder:
         if self.choice.holds:
             yield Paragraph(self._say("held", reasons=listed(list(self._holds()))))
         yield from (Paragraph(self._told(reason)) for reason in _TOLD if self._is_told(reason))
-        yield Paragraph("\n".join(line for offer in self.choice.offers if (line := self._item(offer))))
+        yield Paragraph("\n".join(line for line in self._items if line))
         listed_options = self.catalogue.options.indications[self.choice.indication]
         if self.choice.named_for:
             yield Paragraph(listed_options.named_for[self.choice.named_for].note)
@@ -126,7 +128,7 @@ class _Builder:
         yield Paragraph(self._biologics(), drop=1)
         yield Paragraph(" ".join(listed_options.notes))
         yield Paragraph(self._more(), drop=2)
-        yield Paragraph("\n".join(f"- {entry.line}" for entry in self._evidence() if entry.line), drop=3)
+        yield Paragraph("\n".join(f"- {entry.line}" for entry in self._evidence if entry.line), drop=3)
         yield Paragraph(self._footer())
 
     def _holds(self) -> Iterator[str]:
@@ -145,6 +147,11 @@ class _Builder:
         others = self._names(next(item.instead_of for item in self.choice.offers if item.text_only is reason))
         fields = {"others": others or self._drugs} if reason is TextOnly.NO_SINGLE_ORDER else {}
         return self._say(f"text-{reason.value}", **fields)
+
+    @cached_property
+    def _items(self) -> tuple[str, ...]:
+        """Return the line of each offer, empty for one that needs no more than its suggestion."""
+        return tuple(self._item(offer) for offer in self.choice.offers)
 
     def _item(self, offer: Offer) -> str:
         if offer.form is Form.CONTINUE:
@@ -217,6 +224,7 @@ class _Builder:
         left = [key for key, reason in self.choice.left_out if reason is Excluded.NO_ROOM]
         return self._say("more", names=self._names(left)) if left else ""
 
+    @cached_property
     def _evidence(self) -> list[EvidenceEntry]:
         shown = [item.option for item in self.choice.offers if item.option and item.form is not Form.CONTINUE]
         keys = dict.fromkeys(key for option in shown for key in option.evidence)
@@ -224,7 +232,7 @@ class _Builder:
 
     def _footer(self) -> str:
         lines = self.catalogue.wording.lines
-        approvals = (self.catalogue.options.approval, *(entry.approval for entry in self._evidence()))
+        approvals = (self.catalogue.options.approval, *(entry.approval for entry in self._evidence))
         approved = all(approval.holds(self.ask.on) for approval in approvals)
         version = lines["version"].format(version=self.catalogue.version)
         return version if approved else f"{version} {lines['not-approved']}"

@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from cards.catalogue import Catalogue, CodeLists, codes_of
 from cards.model import Code, Outcome, Recognised, StatedOutcome, System
-from cards.text import words
+from cards.text import LONGEST_TEXT, words
 
 T = TypeVar("T")
 
@@ -55,6 +55,9 @@ class _Phrases(Generic[T]):
         known = self._by_first.setdefault(parts[0], [])
         known.append((parts, value))
         known.sort(key=lambda item: -len(item[0]))
+
+    def may_be_in(self, text: Sequence[str]) -> bool:
+        return not self._by_first.keys().isdisjoint(text)
 
     def find(self, text: Sequence[str]) -> Iterator[tuple[int, int, T]]:
         at = 0
@@ -150,6 +153,13 @@ class Recogniser:
         others = [entry.ingredient for entry in by_name if entry.ingredient not in known]
         return Recognition(recognised, others[0] if others else None)
 
+    def may_know(self, codes: Iterable[Code], names: Iterable[str]) -> bool:
+        """Say whether a code or a name could mean an ingredient: quick, and false only where none does."""
+        if any(code in self._codes for code in codes):
+            return True
+        text = "\n".join(names)
+        return len(text) > LONGEST_TEXT or self._names.may_be_in(words(text))
+
     def _place(self, codes: frozenset[Code], texts: Sequence[str], interval_days: int | None) -> "_Place":
         return _Place(
             topical=not self._topical.isdisjoint(codes) or self._says(self._topical_words, texts),
@@ -185,6 +195,8 @@ class Recogniser:
     def _named(self, text: str) -> _Entry | None:
         """Return the first drug that a text names and does not say to be another one."""
         parts = words(text)
+        if not self._names.may_be_in(parts):
+            return None
         mentions = [_Mention(start, entry) for start, _, entry in self._names.find(parts)]
         if not mentions:
             return None

@@ -14,7 +14,7 @@ _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _MARKUP = re.compile(r"[!\"#$&'*:;<=>?@\\^_`{|}~]|(?<!\d)\.|\.(?!\d)")
 _ROUND = str.maketrans("[]", "()")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
-_LONGEST_TEXT = 2_000
+LONGEST_TEXT = 2_000
 _MARKS = str.maketrans(dict.fromkeys("™®©℠", " "))
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -37,7 +37,8 @@ def plain(text: str, longest: int = 60) -> str:
 
 
 def _line(text: str, longest: int) -> str:
-    kept = "".join(" " if char.isspace() else char for char in text if _kept(char))
+    # Of what is printable nothing is dropped, and all the white space in it is the common space.
+    kept = text if text.isprintable() else "".join(" " if char.isspace() else char for char in text if _kept(char))
     line = " ".join(kept.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
@@ -68,11 +69,11 @@ def words(text: str) -> list[str]:
 
     Punctuation and trade-mark signs only separate; soft hyphens and zero-width characters are not there at all.
     """
-    plain = text[:_LONGEST_TEXT]
+    plain = text[:LONGEST_TEXT]
     # Nearly all text is ASCII, and of that only the case is to be folded.
     found = _WORD.findall(plain.lower() if plain.isascii() else _folded(plain))
     # The cut may have made another word of the last one.
-    return found[:-1] if len(text) > _LONGEST_TEXT else found
+    return found[:-1] if len(text) > LONGEST_TEXT else found
 
 
 def _folded(text: str) -> str:

@@ -116,7 +116,8 @@ class Answer:
     `silent` says that the client is kept silent: then nothing of the assessment is shown. `fhir_calls` are the reads
     from its FHIR server, in the order of the queries: whoever gives them back gets the same answer. `profile` is that
     of the client, `reshaped` what it changed of the cards. `issued` are the cards with their uuids, also those that are
-    not shown; `patient` and `user` are the ids of the call's context.
+    not shown; `patient` and `user` are the ids of the call's context. `exceptions` were found
+    documented.
     """
 
     body: bytes
@@ -134,6 +135,7 @@ class Answer:
     issued: tuple[Issued, ...] = ()
     patient: str = ""
     user: str | None = None
+    exceptions: tuple[DocumentedException, ...] = ()
 
 
 def nothing_documented(_patient: str) -> tuple[DocumentedException, ...]:
@@ -316,9 +318,8 @@ class _Call:
         selections = None if request.selections is None else frozenset(request.selections)
         question = Question(self.on, Hook(request.hook), options.jurisdiction, selections, options.policy)
         assessment = evaluate(record, engine.catalogue, question)
-        if any(finding.indicator is Indicator.WARNING for finding in assessment.findings) and (
-            exceptions := self.documented(request.patient)
-        ):
+        lowerable = any(finding.indicator is Indicator.WARNING for finding in assessment.findings)
+        if exceptions := self.documented(request.patient) if lowerable else ():
             assessment = evaluate(record, engine.catalogue, replace(question, exceptions=exceptions))
         shown, silenced = ((), assessment.cards) if self.client.silent else (assessment.cards, ())
         # Once the server was asked, what could not be had is no fault of the client, and somebody waits at the screen.
@@ -344,6 +345,7 @@ class _Call:
             ),
             patient=request.patient,
             user=request.user,
+            exceptions=exceptions,
         )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
+from cards.detect import DocumentedException
 from service.answer import OVER_HTTP, Answer, Engine, answer
 from service.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
@@ -39,6 +40,7 @@ class _Call:
     now: datetime
     body: bytes
     reads: tuple[FhirCall, ...] = ()
+    exceptions: tuple[DocumentedException, ...] = ()
 
 
 def hooks_blueprint(
@@ -86,7 +88,7 @@ def hooks_blueprint(
             raise
         if given.issued:
             ledger.put(_issued(given, service, engine, client, now))
-        g.call = replace(g.call, reads=given.fhir_calls)
+        g.call = replace(g.call, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
         counts.add((*deviations, *reader.words(given.trace.fhir)))
         warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
@@ -142,6 +144,7 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
             client=None if call.client is ANYONE else call.client.id,
             profile=settings.profile if call.client is ANYONE else call.client.profile,
             jurisdiction=settings.jurisdiction,
+            exceptions=call.exceptions,
         )
         recorder.expect()
         response.call_on_close(partial(recorder.take, exchange))

@@ -74,6 +74,19 @@ class _Link(msgspec.Struct):
     url: str | None = None
 
 
+class _Regular(msgspec.Struct, rename="camel"):
+    """A Bundle as it should be."""
+
+    resource_type: str
+    entry: list[_Opened] = []
+    link: list[_Link] = []
+
+    @property
+    def is_bundle(self) -> bool:
+        """Say whether it is one, whose entries are entries and no resources in their place."""
+        return self.resource_type == "Bundle" and all(item.resource_type is None for item in self.entry)
+
+
 class _Issue(msgspec.Struct):
     severity: str | None = None
 
@@ -84,6 +97,7 @@ class _Outcome(msgspec.Struct):
 
 _OPENED = msgspec.json.Decoder(_Opened)
 _BUNDLE = msgspec.json.Decoder(_Bundle)
+_REGULAR = msgspec.json.Decoder(_Regular)
 _ENTRIES = msgspec.json.Decoder(list[msgspec.Raw])
 _RESPONSE = msgspec.json.Decoder(_Response)
 _OUTCOME = msgspec.json.Decoder(_Outcome)
@@ -93,9 +107,22 @@ _LINK = msgspec.json.Decoder(_Link)
 def open_value(raw: msgspec.Raw) -> Delivery:
     """Open one delivered value. Never raises for what it may contain."""
     delivery = Delivery(is_null=_is_null(raw))
-    if not delivery.is_null:
+    if delivery.is_null:
+        return delivery
+    # Nearly all values are regular Bundles, and these are opened at once.
+    regular = _decoded(_REGULAR, raw)
+    if regular is not None and regular.is_bundle:
+        _open_regular(regular, delivery)
+    else:
         _open(raw, None, delivery, 0, whole=True)
     return delivery
+
+
+def _open_regular(bundle: _Regular, delivery: Delivery) -> None:
+    delivery.is_bundle = True
+    delivery.pages += [link.url for link in bundle.link if link.relation == "next"]
+    for entry in bundle.entry:
+        _open_wrapper(entry, delivery, _ENTRY, whole=False)
 
 
 def _is_null(raw: msgspec.Raw) -> bool:

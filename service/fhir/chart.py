@@ -10,10 +10,11 @@ from cards.model import AllergyFact, ConditionFact, Gap, MedicationFact, Origin
 from cards.recognise import Recogniser
 from service.errors import InvalidRequest
 from service.fhir.conditions import allergy_fact, allergy_ingredients, birth_date, condition_fact, problem_codes
-from service.fhir.library import Drug, MedicationLibrary
+from service.fhir.library import Drug, MedicationLibrary, is_other_drug
 from service.fhir.medications import KINDS, NEVER, medication_fact, status_of
 from service.fhir.references import is_of_other_patient
-from service.fhir.scan import Peek, Resource, Scan, decode, parsed
+from service.fhir.scan import Peek, Resource, Scan, decode, glance, parsed
+from service.fhir.systems import concept_codes
 from service.fhir.versions import Writing, writing_of
 from service.wire import Deviation, FhirVersion
 
@@ -119,6 +120,9 @@ class _Reader:
         return writing
 
     def _read_medication(self, resource: Resource, ref: str) -> None:
+        seen = glance(resource.raw)
+        if seen is not None and seen.drug is not None and is_other_drug(seen.drug, self.recogniser):
+            return
         scan = decode(resource.raw, Scan)
         if scan is None:
             self.gaps[Gap.MEDICATION_UNREADABLE] += 1
@@ -151,6 +155,9 @@ class _Reader:
         self.unidentified.append(reading.fact)
 
     def _read_condition(self, resource: Resource, ref: str) -> None:
+        seen = glance(resource.raw)
+        if seen is not None and not self.recogniser.condition(concept_codes(seen.code))[0]:
+            return
         scan = decode(resource.raw, Scan)
         if scan is None:
             self.gaps[Gap.CONDITION_UNREADABLE] += 1
@@ -185,7 +192,9 @@ def wanted_medications(resources: Iterable[Resource], patient: str, library: Med
     """
     delivered = tuple(resources)
     known = library.extended(delivered)
-    scans = (decode(resource.raw, Scan) for resource in delivered if resource.kind in KINDS)
+    # What has a concept for its drug refers to none.
+    referring = (item for item in delivered if item.kind in KINDS and not ((seen := glance(item.raw)) and seen.drug))
+    scans = (decode(item.raw, Scan) for item in referring)
     asking = (
         scan for scan in scans if scan and status_of(scan) not in NEVER and not is_of_other_patient(scan, patient)
     )

@@ -12,7 +12,6 @@ from service.fhir.dates import first_day, last_day
 from service.fhir.medications import deviations_of
 from service.fhir.modifiers import MODIFIED, is_modified
 from service.fhir.parse import Parsed, parse
-from service.fhir.projection import project
 from service.fhir.references import is_of_other_patient
 from service.fhir.scan import Concept, EitherMedication, Scan
 from service.fhir.versions import Writing
@@ -55,8 +54,7 @@ def condition_fact(
     writing: Writing,
 ) -> ConditionReading:
     """Read a problem through its model in the version that `writing` says; the first look found its groups."""
-    projection = project(resource, writing.shape)
-    parsed = parse(projection)
+    parsed = parse(resource, writing.shape)
     unknown_end = any(resource.get(name) not in (None, False) for name in _ABATED)
     doubts = (
         *parsed.doubts,
@@ -77,7 +75,7 @@ def condition_fact(
         other_patient=is_of_other_patient(scan, patient),
         doubts=doubts,
     )
-    return ConditionReading(fact, deviations_of(parsed, projection.reshaped))
+    return ConditionReading(fact, deviations_of(parsed))
 
 
 def _status(parsed: Parsed, resource: Mapping[str, Any], name: str) -> str | None:
@@ -105,8 +103,7 @@ def allergy_fact(
     resource: Mapping[str, Any], scan: Scan, ref: str, ingredients: tuple[str, ...], writing: Writing
 ) -> tuple[AllergyFact, tuple[Deviation, ...]]:
     """Read an allergy to ingredients of the catalogue; refuted, resolved and erroneous ones are not active."""
-    projection = project(resource, writing.shape)
-    parsed = parse(projection)
+    parsed = parse(resource, writing.shape)
     clinical = _status(parsed, resource, "clinicalStatus")
     # Before STU3 one status said both.
     known = {
@@ -115,7 +112,7 @@ def allergy_fact(
         resource.get("status") if _plain(scan) else None,
     }
     active = known.isdisjoint(_INACTIVE | _UNTRUE)
-    return AllergyFact(ref, ingredients, active), deviations_of(parsed, projection.reshaped)
+    return AllergyFact(ref, ingredients, active), deviations_of(parsed)
 
 
 def _plain(scan: Scan) -> bool:
@@ -137,4 +134,4 @@ def allergy_ingredients(scan: Scan, recogniser: Recogniser) -> tuple[str, ...]:
 
 def birth_date(resource: Mapping[str, Any]) -> date | None:
     """Read a birth date; a partial one is the last possible day, so that nobody is taken to be of age too early."""
-    return last_day(parse(project(resource, r4.SHAPE)).get("birthDate"))
+    return last_day(parse(resource, r4.SHAPE).get("birthDate"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cards.model import Code, System
+from cards.recognise import Recogniser
 from service.fhir import systems
 from service.fhir.scan import (
     Concept,
@@ -108,6 +109,13 @@ def _service_drug(scan: Scan) -> Drug:
     naming.either(scan.code)
     codes = tuple(code for code in naming.codes if code.system in _SERVICE_SYSTEMS)
     return Drug(codes=codes, text=naming.text(), chosen=True, identified=True)
+
+
+def is_other_drug(concept: Concept, recogniser: Recogniser) -> bool:
+    """Say at a glance that a concept names a drug, and none of the catalogue; what is left open is False."""
+    names = [concept.text or "", *(coding.display or "" for coding in concept.coding or ())]
+    found = [code for coding in concept.coding or () for code in systems.codes(coding.system, coding.code)]
+    return bool(found or any(map(str.strip, names))) and not recogniser.may_know(found, names)
 
 
 def is_modified(medication: MedicationScan) -> bool:

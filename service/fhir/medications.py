@@ -15,7 +15,6 @@ from service.fhir.library import Drug
 from service.fhir.modifiers import MODIFIED, is_modified
 from service.fhir.negation import is_not_taken, stated_status, status_word
 from service.fhir.parse import Parsed, parse
-from service.fhir.projection import project
 from service.fhir.references import is_of_other_patient, subject_is_unclear, target
 from service.fhir.scan import Scan
 from service.fhir.versions import Writing
@@ -67,8 +66,7 @@ def medication_fact(
     `scan` and `drug` are the first look at it. A resource that the model refuses even when repaired becomes a fact of
     its drug and status only.
     """
-    projection = project(resource, writing.shape)
-    parsed = parse(projection)
+    parsed = parse(resource, writing.shape)
     members = _members(parsed, resource, scan) if parsed.model is not None else _Members(_bare(resource, scan))
     recognition = recogniser.medication(
         drug.codes,
@@ -101,15 +99,15 @@ def medication_fact(
         doubts=tuple(dict.fromkeys(doubts)),
         **members.values,
     )
-    return Reading(fact, deviations_of(parsed, projection.reshaped))
+    return Reading(fact, deviations_of(parsed))
 
 
-def deviations_of(parsed: Parsed, reshaped: bool) -> tuple[Deviation, ...]:
+def deviations_of(parsed: Parsed) -> tuple[Deviation, ...]:
     """Name what had to be done to read a resource."""
     if parsed.model is None:
         return (Deviation.RESOURCE_CODES_ONLY,)
     repaired = (Deviation.RESOURCE_REPAIRED,) if parsed.doubts else ()
-    return (*repaired, Deviation.RESOURCE_TYPES) if reshaped else repaired
+    return (*repaired, Deviation.RESOURCE_TYPES) if parsed.reshaped else repaired
 
 
 @dataclass(frozen=True, slots=True)

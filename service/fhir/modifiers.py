@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+_NESTED = (dict, list)
 MODIFIED = "carries a modifier extension or implicit rules that this service does not understand"
 
 
@@ -11,12 +12,19 @@ def is_modified(resource: object) -> bool:
 
     Contained resources are left out: they speak for themselves where they are used.
     """
-    if isinstance(resource, Mapping):
-        if resource.get("modifierExtension") or resource.get("implicitRules"):
-            return True
-        return any(is_modified(value) for key, value in _nested(resource))
-    return isinstance(resource, list) and any(is_modified(item) for item in resource)
+    level: list[Any] = [resource]
+    while level:
+        parts: list[Any] = []
+        for value in level:
+            if isinstance(value, list):
+                parts += value
+            elif isinstance(value, dict):
+                if value.get("modifierExtension") or value.get("implicitRules"):
+                    return True
+                parts += value.values() if "contained" not in value else _beside_contained(value)
+        level = [part for part in parts if type(part) in _NESTED]
+    return False
 
 
-def _nested(resource: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(key, value) for key, value in resource.items() if key != "contained" and isinstance(value, dict | list)]
+def _beside_contained(resource: Mapping[str, Any]) -> list[Any]:
+    return [value for name, value in resource.items() if name != "contained"]

@@ -1,18 +1,20 @@
-"""A projection to the model of its type in its FHIR version, repaired as far as needed.
+"""A resource to the model of its type in its FHIR version, repaired as far as needed.
 
-Real records break cardinality, types and dates. The model says where; there the projection is corrected and read again.
-What was corrected is reported, in words that carry no value of the record.
+A narrow model reads what is written as it should be. Real records break cardinality, types and dates: the whole model
+says where; there the projection is corrected and read again. What was corrected is reported, in words that carry no
+value of the record.
 """
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
 
-from service.fhir.projection import Projection, Read
+from service.fhir.narrow import narrowed
+from service.fhir.projection import Projection, Read, Shape, kind_of, project
 
 MOST_ROUNDS = 8
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}")
@@ -30,6 +32,8 @@ _PLACEHOLDERS: dict[str, Any] = {
 _DOUBTFUL = frozenset({"status", "intent"})
 _MISSING = frozenset({"missing", "model_field_validation.missing"})
 _CHOICES = ("medication", "effective", "bounds", "onset", "abatement")
+# fhir.resources also raises other errors than pydantic's, which is a ValueError: ArithmeticError for odd numbers.
+_REFUSALS = (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError)
 _Path = tuple[int | str, ...]
 
 
@@ -37,13 +41,15 @@ _Path = tuple[int | str, ...]
 class Parsed:
     """A resource as its model. `model` is None where even the repaired projection was refused.
 
-    `filled` names the required members that were missing: their value in the model is a placeholder.
+    `filled` names the required members that were missing: their value in the model is a placeholder. `reshaped` says
+    that a shape was corrected.
     """
 
     model: Any
     doubts: tuple[str, ...] = ()
     filled: frozenset[str] = frozenset()
     reads: Mapping[str, Read] = field(default_factory=dict)
+    reshaped: bool = False
 
     def get(self, name: str) -> Any:
         """Return an element of the model by its R4 name; None where it is absent or a placeholder."""
@@ -53,30 +59,50 @@ class Parsed:
 
 
 @functools.cache
-def _model_class(model: Callable[[str], Any], kind: str) -> Any:
-    return model(kind)
+def _model_class(shape: Shape, kind: str) -> Any:
+    return shape.model(kind)
 
 
-def parse(projection: Projection) -> Parsed:
-    """Parse a projection with the model of its version and type. Never raises for what a record may contain."""
+@functools.cache
+def narrow_class(shape: Shape, kind: str) -> Any:
+    """Return the narrow model of a type, made once; None for a version whose models are small already."""
+    return narrowed(_model_class(shape, kind), shape.specs[kind])
+
+
+def parse(resource: Mapping[str, Any], shape: Shape) -> Parsed:
+    """Read a resource of a type that a shape knows. Never raises for what a record may contain."""
+    kind = kind_of(resource, shape)
+    if (narrow := narrow_class(shape, kind)) is not None:
+        try:
+            model = narrow.model_validate(shape.placed(resource, kind))
+        # What is odd here is odd to the whole model too, and that says where.
+        except _REFUSALS:
+            pass
+        else:
+            return Parsed(model, reads=shape.reads.get(kind, {}))
+    return parse_whole(project(resource, shape))
+
+
+def parse_whole(projection: Projection) -> Parsed:
+    """Parse a projection with the model of its version and type."""
     shape = projection.shape
     repair = _Repair(projection.members, list(projection.doubts), set())
     for _ in range(MOST_ROUNDS):
         try:
-            model = _model_class(shape.model, projection.kind).model_validate(repair.members)
+            model = _model_class(shape, projection.kind).model_validate(repair.members)
         except pydantic.ValidationError as error:
             # include_input=False: the text of a pydantic error quotes the record.
             found = error.errors(include_url=False, include_context=False, include_input=False)
             if not repair.round([(tuple(item["loc"]), item["type"]) for item in found]):
                 break
-        # fhir.resources also raises these, and ArithmeticError for odd numbers.
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError):
+        except _REFUSALS:
             break
         else:
             reads = shape.reads.get(projection.kind, {})
-            return Parsed(model, tuple(dict.fromkeys(repair.doubts)), frozenset(repair.filled), reads)
+            doubts = tuple(dict.fromkeys(repair.doubts))
+            return Parsed(model, doubts, frozenset(repair.filled), reads, projection.reshaped)
     doubts = (*dict.fromkeys(repair.doubts), f"{projection.kind} not readable; only its drug or problem is known")
-    return Parsed(None, doubts)
+    return Parsed(None, doubts, reshaped=projection.reshaped)
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ _KEPT_PLACES = frozenset({"dosageInstruction", "dosage"})
 Read = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """How one FHIR version writes the types of resources that we read.
 
@@ -72,10 +72,15 @@ class Projection:
     reshaped: bool = False
 
 
+def kind_of(resource: Mapping[str, Any], shape: Shape) -> str:
+    """Return the type that a resource is read as."""
+    named = str(resource.get("resourceType"))
+    return shape.kinds.get(named, named)
+
+
 def project(resource: Mapping[str, Any], shape: Shape) -> Projection:
     """Project a resource of a type that a shape knows."""
-    named = str(resource.get("resourceType"))
-    kind = shape.kinds.get(named, named)
+    kind = kind_of(resource, shape)
     projection = Projection(kind, shape, {})
     members = _kept(shape.placed(resource, kind), shape.specs[kind], "", projection)
     projection.members = {"resourceType": kind, **members}

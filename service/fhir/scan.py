@@ -112,6 +112,25 @@ class Scan(msgspec.Struct, rename="camel"):
     contained: list[MedicationScan] | None = None
 
 
+# Raw takes no part in a union, so an absent member is a JSON null.
+NOTHING = msgspec.Raw(b"null")
+
+
+class Glance(msgspec.Struct, rename="camel"):
+    """What most medication resources and problems say of their drug or problem: one concept and nothing else."""
+
+    medication_codeable_concept: Concept | None = None
+    code: EitherMedication | None = None
+    medication: msgspec.Raw = NOTHING
+    medication_reference: msgspec.Raw = NOTHING
+
+    @property
+    def drug(self) -> Concept | None:
+        """Return the concept of the drug where nothing else names one."""
+        alone = self.medication is NOTHING and self.medication_reference is NOTHING
+        return self.medication_codeable_concept if alone else None
+
+
 class Peek(msgspec.Struct, rename="camel"):
     """The type of a resource."""
 
@@ -130,6 +149,7 @@ class Resource:
 
 
 T = TypeVar("T", bound=msgspec.Struct)
+_GLANCE = msgspec.json.Decoder(Glance)
 _DECODERS: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
 
 
@@ -143,6 +163,14 @@ def decode(raw: msgspec.Raw | bytes, shape: type[T]) -> T | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return result
+
+
+def glance(raw: msgspec.Raw) -> Glance | None:
+    """Look at nothing but the concept of a resource; None where that is not all to be seen, or not in its shape."""
+    try:
+        return _GLANCE.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def of(resource: Mapping[str, Any], shape: type[T]) -> T | None:

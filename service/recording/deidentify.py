@@ -75,6 +75,9 @@ def deidentified(
         response=call.json(exchange.response, policy.response) if exchange.response else b"",
         client=chosen.hashed(exchange.client) if exchange.client else None,
         feedback=tuple(call.json(entry, policy.feedback) for entry in exchange.feedback),
+        exceptions=tuple(
+            replace(item, on=item.on + chosen.days, until=item.until + chosen.days) for item in exchange.exceptions
+        ),
     )
 
 

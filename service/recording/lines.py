@@ -1,11 +1,12 @@
 """The lines of a recording: what one says, and how it is written and read. A body stands in it as the JSON it is."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
+from cards.detect import DocumentedException
 from service.errors import ServiceError
 from service.fetch import FhirCall
 
@@ -25,7 +26,8 @@ class Exchange:
 
     `at` is the aware time of the call and `on` its day in the site's time zone. `request` and `response` are JSON;
     `status` 0 with an empty response says that no answer is on record. `client` is hashed. `feedback` holds JSON, one
-    entry each, in the order of arrival.
+    entry each, in the order of arrival. `exceptions` are those that were documented for the patient, where they lowered
+    a warning.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Exchange:
     profile: str
     jurisdiction: str
     feedback: tuple[bytes, ...] = ()
+    exceptions: tuple[DocumentedException, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,14 @@ class _KnowledgeLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True)
     sha256: str | None = None
 
 
+class _ExceptionLine(msgspec.Struct, forbid_unknown_fields=True):
+    rule: str
+    ingredients: frozenset[str]
+    reason: str
+    on: date
+    until: date
+
+
 class _ExchangeLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     id: str
     at: datetime
@@ -98,6 +109,7 @@ class _ExchangeLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     knowledge: _KnowledgeLine = msgspec.field(default_factory=_KnowledgeLine)
     client: str | None = None
     feedback: tuple[msgspec.Raw, ...] = ()
+    exceptions: tuple[_ExceptionLine, ...] = ()
 
 
 _HEADER = msgspec.json.Decoder(_HeaderLine)
@@ -162,6 +174,9 @@ def exchange_line(exchange: Exchange) -> bytes:
                 "profile": exchange.profile,
                 "jurisdiction": exchange.jurisdiction,
                 "feedback": [_raw(entry) for entry in exchange.feedback],
+                "exceptions": [
+                    {**asdict(item), "ingredients": sorted(item.ingredients)} for item in exchange.exceptions
+                ],
             }
         )
     except msgspec.DecodeError:
@@ -203,6 +218,10 @@ def _exchange(line: _ExchangeLine) -> Exchange:
         profile=line.profile,
         jurisdiction=line.jurisdiction,
         feedback=tuple(bytes(entry) for entry in line.feedback),
+        exceptions=tuple(
+            DocumentedException(item.rule, item.ingredients, item.reason, item.on, item.until)
+            for item in line.exceptions
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cards.detect import DocumentedException
 from service.cases import CaseError, case_names, read_case
 from service.discovery import SERVICES, Service, service_by_id
 from service.fetch import FhirCall
@@ -73,6 +74,7 @@ class Source:
                 jurisdiction=str(case.settings.get("jurisdiction", self.jurisdiction)),
                 profile=str(case.settings.get("profile", self.profile)),
                 reads=case.server,
+                exceptions=case.exceptions,
             )
 
     def _of_file(self, file: Path) -> Iterator[Exchange]:
@@ -128,6 +130,7 @@ class Source:
         jurisdiction: str | None = None,
         profile: str | None = None,
         reads: tuple[FhirCall, ...] = (),
+        exceptions: tuple[DocumentedException, ...] = (),
     ) -> Exchange:
         return Exchange(
             id=name,
@@ -145,6 +148,7 @@ class Source:
             client=None,
             profile=profile or self.profile,
             jurisdiction=jurisdiction or self.jurisdiction,
+            exceptions=exceptions,
         )
 
 

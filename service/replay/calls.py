@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 
-from cards.detect import DocumentedException
 from service.cases import Case, CaseError, case_names, read_case
-from service.recording.format import SUFFIXES, Exchange, FhirCall, Header, read_header, read_recording, recording_files
+from service.recording.format import SUFFIXES, Exchange, Header, read_header, read_recording, recording_files
 from service.replay.recorded_cases import service_of
 
 
@@ -17,7 +16,7 @@ class Call:
     """One call with its place.
 
     `settings` are those of a recorded case, as JSON; None: the settings of the site. `position` tells how far it is in
-    the corpus, in the unit of its size. `exceptions` are those documented for the patient of a case.
+    the corpus, in the unit of its size.
     """
 
     file: str
@@ -25,7 +24,6 @@ class Call:
     exchange: Exchange
     settings: str | None = None
     position: int = 0
-    exceptions: tuple[DocumentedException, ...] = ()
 
     @property
     def where(self) -> str:
@@ -95,7 +93,7 @@ def case_call(case: Case) -> Call:
         service=service_of(case).id,
         hook=case.hook,
         request=case.body,
-        fhir_calls=tuple(FhirCall(item.method, item.url, item.status, item.body, item.problem) for item in case.server),
+        fhir_calls=case.server,
         status=case.status,
         response=json.dumps(case.expected).encode("utf-8"),
         latency_ms=None,
@@ -104,6 +102,7 @@ def case_call(case: Case) -> Call:
         client=None,
         profile="spec",
         jurisdiction=str(case.settings.get("jurisdiction", "us")),
+        exceptions=case.exceptions,
     )
     settings = json.dumps(dict(case.settings), sort_keys=True)
-    return Call(case.name, 0, exchange, settings, exceptions=case.exceptions)
+    return Call(case.name, 0, exchange, settings)

@@ -174,7 +174,7 @@ class Build:
                 on=exchange.on,
                 client=client,
                 fhir=reads_of(call),
-                documented=lambda _: call.exceptions,
+                documented=lambda _: call.exchange.exceptions,
             )
         except ServiceError as error:
             ms = (perf_counter() - begun) * 1000
@@ -227,8 +227,8 @@ class Remote:
         exchange = call.exchange
         if call.settings not in (None, "{}"):
             return Answered(NO_ANSWER, left_out="the case needs settings of its own")
-        if call.exceptions:
-            return Answered(NO_ANSWER, left_out="the case needs documented exceptions of its own")
+        if call.exchange.exceptions:
+            return Answered(NO_ANSWER, left_out="it needs the documented exceptions that were in force")
         if exchange.fhir_calls:
             return Answered(NO_ANSWER, left_out=READ_FROM_SERVER)
         days = self.today() - exchange.on

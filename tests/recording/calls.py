@@ -50,6 +50,7 @@ def exchange_of(case: Case) -> Exchange:
         hook=service.hook,
         status=case.status,
         fhir_calls=case.server,
+        exceptions=case.exceptions,
     )
 
 

@@ -50,7 +50,14 @@ def _compared(value: Any) -> Any:
 def _recorded(case: Case, exchange: Exchange) -> Case:
     """Return the case that a recording of it is: its site reads the FHIR server that recordings know."""
     site = json.loads(re.sub(r'https://ehr[^"]+/fhir', SERVER, json.dumps(case.settings)))
-    return replace(case, body=exchange.request, on=exchange.on, server=exchange.fhir_calls, settings=site)
+    return replace(
+        case,
+        body=exchange.request,
+        on=exchange.on,
+        server=exchange.fhir_calls,
+        exceptions=exchange.exceptions,
+        settings=site,
+    )
 
 
 def _said(body: Any) -> list[tuple[Any, ...]]:

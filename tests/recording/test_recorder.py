@@ -88,7 +88,7 @@ def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
     _answered(client, SELECT, data=read_case(CASE).body, content_type="application/json")
     assert app.extensions["upa_cds_recorder"] is None
     assert "recording" not in client.get("/readyz").get_json()
-    assert not list(tmp_path.iterdir())
+    assert not [*tmp_path.rglob("*record*"), *tmp_path.rglob("*.ndjson*")]
 
 
 def test_a_call_is_recorded_with_its_answer_and_without_the_person(tmp_path: Path) -> None:

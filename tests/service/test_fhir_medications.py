@@ -293,7 +293,7 @@ def test_a_repaired_resource_is_counted() -> None:
 
 def test_a_resource_that_no_repair_helps_still_counts_by_its_drug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.fhir.parse.MOST_ROUNDS", 0)
-    chart = _chart(make.medication_request("r1", "adalimumab", status="stopped"))
+    chart = _chart(make.medication_request("r1", "adalimumab", status="stopped", authoredOn="soon"))
     (fact,) = chart.medications
     assert [item.ingredient for item in fact.recognised] == ["adalimumab"]
     assert fact.status == "stopped"
