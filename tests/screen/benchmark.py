@@ -6,26 +6,11 @@ Each size is a synthetic export of its own, screened by `upa-cds screen` in a pr
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
+from tests.measured import measured
 from tests.screen.exports import ON, write_export
-
-
-def measured(folder: Path, jobs: int) -> tuple[float, float, float]:
-    """Return seconds, seconds of CPU, and the most memory of one process, in MiB."""
-    command = [sys.executable, "-m", "service", "screen", str(folder), "--on", str(ON), "--jobs", str(jobs), "--json"]
-    began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"the screening ended with exit code {process.returncode}")
-    return time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -39,7 +24,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             known = write_export(Path(folder), patients, files=4)
             size = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1024**2
-            seconds, cpu, memory = measured(Path(folder), asked.jobs)
+            seconds, cpu, memory = measured("screen", folder, "--on", str(ON), "--jobs", str(asked.jobs), "--json")
             rate = known.lines / cpu
             row = f"{patients:>8,} {known.lines:>9,} {size:>8.1f} {seconds:>9.1f} {cpu:>9.1f}"
             print(f"{row} {rate:>16,.0f} {memory:>10.1f}", flush=True)  # noqa: T201
