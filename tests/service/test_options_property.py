@@ -292,7 +292,7 @@ def check_after(call: Json) -> None:
     assert len(active_biologics(again)) == 1
 
 
-def test_accepting_a_monitoring_order_changes_no_card() -> None:
+def test_accepting_a_monitoring_order_changes_no_card_but_takes_it_from_the_monitoring() -> None:
     call = builders.order_sign(
         [builders.draft("new", "upadacitinib")],
         [builders.condition("cd", "crohn"), builders.medication_request("old", "infliximab", authoredOn="2026-01-10")],
@@ -301,4 +301,12 @@ def test_accepting_a_monitoring_order_changes_no_card() -> None:
     offered = card(before, MONITORING)
     assert offered
     for suggestion in offered["suggestions"]:
-        assert json.loads(ask(applied(call, suggestion, "order-sign")).body) == json.loads(before.body)
+        after = ask(applied(call, suggestion, "order-sign"))
+        left = card(after, MONITORING)
+        assert left
+        assert left["suggestions"] == [item for item in offered["suggestions"] if item != suggestion]
+        others = [
+            [item for item in json.loads(given.body)["cards"] if item["uuid"] != offered["uuid"]]
+            for given in (before, after)
+        ]
+        assert others[0] == others[1]
