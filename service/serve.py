@@ -18,7 +18,7 @@ from service.pseudonyms import FILE as KEY_FILE
 from service.pseudonyms import Pseudonyms
 from service.settings import Settings
 from service.store import Place, State
-from service.store.own import prepare_own, state_at
+from service.store.own import own_migrated, state_at
 from service.telemetry import logging_config
 from service.tls import refuse_unusable_tls
 
@@ -39,10 +39,9 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     refuse_unusable_tls(settings)
     # What the start has to say about clients' keys is a log line like any other.
     dictConfig(logging_config(settings.log_level))
-    prepare_records(settings, announce)
     text = settings.model_dump_json()
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
-    application(text)
+    prepare_records(settings, announce, meanwhile=partial(application, text))
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
@@ -114,8 +113,12 @@ def prepare_data_dir(folder: Path) -> None:
         raise SettingsError(f"data_dir {folder}: {reason}. Give another folder with --data-dir.") from error
 
 
-def prepare_records(settings: Settings, announce: Callable[[str], None]) -> None:
+def prepare_records(
+    settings: Settings, announce: Callable[[str], None], *, meanwhile: Callable[[], object] = lambda: None
+) -> None:
     """Make what issued cards and feedback are kept with: the key of the pseudonyms, and our own database.
+
+    While the database is migrated, `meanwhile` is called.
 
     Raises SettingsError if the key cannot be made or read. A database that cannot be used is told, and stops nothing.
     """
@@ -127,7 +130,8 @@ def prepare_records(settings: Settings, announce: Callable[[str], None]) -> None
             f"data_dir {settings.data_dir}: the key {KEY_FILE} cannot be made or read ({error.strerror or 'damaged'}). "
             "Mend the folder, or put the key back."
         ) from error
-    prepare_own(place)
+    with own_migrated(place):
+        meanwhile()
     if (state := state_at(place)) is not State.USABLE:
         announce(f'Cards are served, but not recorded: {place} is {state}. See "upa-cds db status".')
 

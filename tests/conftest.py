@@ -16,6 +16,9 @@ from service.telemetry import LOGGER, JsonLines
 from tests.databases import make_template, new_database, own_database, postgresql_server, store_at
 from tests.fakes import FakeEngine, Shell
 
+# What a worker says when it ends, and its folder is gone, is nothing that a reader of the test report should see.
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:

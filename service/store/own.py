@@ -3,7 +3,8 @@
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from service.errors import StoreUnavailable
@@ -11,8 +12,9 @@ from service.store.model import State
 from service.store.place import Place, opened
 
 
-def prepare_own(place: Place) -> None:
-    """Migrate the service's own file if it needs it; a database by URL is the operator's.
+@contextmanager
+def own_migrated(place: Place) -> Iterator[None]:
+    """Migrate the service's own file if it needs it, beside what the block does; a database by URL is the operator's.
 
     A failure is no reason not to start: cards need no database, and /readyz names its state.
     """
@@ -21,7 +23,11 @@ def prepare_own(place: Place) -> None:
     if place.is_own and state_of_revision(_revision(place.file)) in {State.NOT_SET_UP, State.OLDER}:
         # Alembic in this process would be inherited by every worker.
         command = [sys.executable, "-m", "service.store.migrate", str(place.file.absolute())]
-        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603 - our own
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet):  # noqa: S603 - our own
+            yield
+    else:
+        yield
 
 
 def state_at(place: Place) -> State:
