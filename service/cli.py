@@ -18,13 +18,13 @@ import click
 
 from service import __version__
 from service.client_commands import client, token
+from service.conformance_command import conformance
 from service.errors import ServiceError
 from service.record_commands import record
+from service.replay_command import replay
 from service.store_commands import db, rates
 
 KNOWLEDGE_PROBLEMS = 1
-DIFFERENT = 1
-NOT_CONFORMING = 1
 NOT_WHOLE = 1
 BROKEN_OFF = 130
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -71,9 +71,11 @@ def cli() -> None:
 
 
 cli.add_command(client)
+cli.add_command(conformance)
 cli.add_command(db)
 cli.add_command(record)
 cli.add_command(rates)
+cli.add_command(replay)
 cli.add_command(token)
 
 
@@ -157,196 +159,6 @@ def explain(
     fhir = HttpFhir() if reading else NO_FHIR
     said = explain_request(_file(request), engine, _day(day, settings), client, documented, fhir=fhir)
     click.echo(json.dumps(said, indent=2, ensure_ascii=False) if as_json else as_text(said), nl=as_json)
-
-
-class _ReplayUsage(click.UsageError):
-    """Wrong usage of `replay`, whose code 2 is a forbidden change."""
-
-    exit_code = 64
-
-
-class _Replay(click.Command):
-    """A command whose wrong usage is told apart from its verdicts."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            raise _ReplayUsage(error.format_message(), error.ctx) from None
-
-
-@cli.command(cls=_Replay)
-@click.argument("path", metavar="[RECORDING|CASES]", required=False, type=click.Path(path_type=Path))
-@click.option("--knowledge", metavar="DIR", help="Candidate knowledge: what would it change? Short for --new DIR.")
-@click.option("--url", "--against", metavar="URL", help="A running service, its day today (UTC). Short for --new URL.")
-@click.option("--old", metavar="DIR|URL|site", help="The old side.  [default: the recorded answers]")
-@click.option("--new", metavar="DIR|URL|site", help="The new side.  [default: site, this build as it is set up]")
-@click.option("--expect", metavar="FILE", type=click.Path(path_type=Path), help="Differences that are allowed (YAML).")
-@click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Write the report, one HTML page.")
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write all results into a folder.")
-@click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a JUnit report.")
-@click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=1, help="Processes.  [default: 1]")
-@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Workers of a Dask cluster; they must reach --out.")
-@click.option("--resume", is_flag=True, help="Go on where an interrupted run with the same --out stopped.")
-@click.option(
-    "--max-burden", metavar="X", type=float, help="Most alerts per 100 orders that the new side may have more."
-)
-@click.option("--max-p95", metavar="MS", type=click.FloatRange(min=0), help="Longest 95th percentile of the new side.")
-@click.option(
-    "--twice",
-    metavar="SHARE",
-    type=click.FloatRange(0, 1),
-    default=1.0,
-    help="Share of the calls that are answered twice, to see that the answer is the same.  [default: 1]",
-)
-@click.option("--identified", is_flag=True, help="Take a recording that is not de-identified.")
-@click.option("--lint", is_flag=True, help="Prove first that the recording holds nobody, as `record lint` does.")
-@click.option("--config", metavar="FILE", help="TOML file with settings of the site, for recordings.")
-@click.option("--update", "updating", is_flag=True, help="Write what differs over the recordings of CASES.")
-def replay(path: Path | None, **options: Any) -> None:
-    """Replay recorded calls: what another version would change for clinicians, and how many alerts it would show.
-
-    RECORDING is a file of recorded calls, or a folder of such files. Exit code 0: nothing changes; 1: all changes are
-    allowed; 2: one is not; 3: more alerts than --max-burden; 4: slower than --max-p95; 5: the recording cannot be used;
-    64: wrong usage; 69: a service does not answer; 75: a cluster lost its workers, go on with --resume.
-
-    CASES is a folder of cases, without it the packaged ones. They are compared word by word; 0: all the same, 1:
-    something differs. With an option of recordings they are compared as a recording is.
-    """
-    from service.replay.calls import is_recording
-
-    settings = {name: options.pop(name) for name in ("updating", "knowledge", "url", "junit")}
-    if is_recording(path) or _of_recordings(options):
-        sys.exit(_replay_recording(path, **settings, **options))
-    if not _replay_cases(path, **settings):
-        sys.exit(DIFFERENT)
-
-
-def _of_recordings(options: dict[str, Any]) -> bool:
-    """Say whether an option was given that only makes sense where calls are compared by their meaning."""
-    plain = {"jobs": 1, "twice": 1.0, "resume": False, "identified": False, "lint": False}
-    return any(value != plain.get(name) for name, value in options.items())
-
-
-def _replay_cases(
-    path: Path | None, *, updating: bool, url: str | None, knowledge: str | None, junit: Path | None
-) -> bool:
-    from service.replay import run
-
-    if updating and (path is None or url):
-        raise _ReplayUsage("--update needs a folder CASES of your own and no --url; packaged cases stay.")
-    if knowledge and (updating or url):
-        raise _ReplayUsage("--knowledge shows an effect: give it without --update and --url.")
-    folder = Path(knowledge) if knowledge else None
-    return run(path, url=url, updating=updating, junit_file=junit, say=click.echo, knowledge=folder)
-
-
-def _replay_recording(
-    path: Path | None,
-    *,
-    updating: bool,
-    new: str | None,
-    knowledge: str | None,
-    url: str | None,
-    max_burden: float | None,
-    max_p95: float | None,
-    twice: float,
-    config: str | None,
-    **options: Any,
-) -> int:
-    from rich.console import Console
-
-    from service.errors import SettingsError
-    from service.replay.command import Assignment, replay_recording
-    from service.replay.gates import Limits
-    from service.settings import load_settings
-
-    named = [side for side in (new, knowledge, url) if side]
-    if updating:
-        raise _ReplayUsage("--update is for CASES; a recording stays as it is.")
-    if len(named) > 1:
-        raise _ReplayUsage("--new, --knowledge and --url all name the new side: give one of them.")
-    if options["resume"] and options["out"] is None:
-        raise _ReplayUsage("--resume needs the --out DIR of the run that was interrupted.")
-    if options["scheduler"]:
-        _check_cluster(options, [options["old"], *named])
-    try:
-        site = load_settings({"config": config})
-    except SettingsError as error:
-        raise _ReplayUsage(error.message) from None
-    order = Assignment(
-        path, site, new=next(iter(named), None), again=twice, limits=Limits(max_burden, max_p95), **options
-    )
-    return int(replay_recording(order, click.echo, Console(stderr=True)))
-
-
-def _check_cluster(options: dict[str, Any], named: list[str | None]) -> None:
-    from service.replay.sides import side_spec
-
-    if options["out"] is None or options["jobs"] > 1:
-        raise _ReplayUsage("--scheduler needs a folder that all workers reach, --out DIR, and takes no --jobs.")
-    if any(side_spec(side).kind == "url" for side in named if side):
-        raise _ReplayUsage(
-            "--scheduler is for recordings, this build and folders of knowledge: replay against a URL without it."
-        )
-
-
-@cli.command()
-@click.argument("url", metavar="[URL]", required=False)
-@click.option("--jwt", "token", metavar="TOKEN", help="Token to send with every call; @FILE reads it from a file.")
-@click.option("--key", metavar="FILE", type=click.Path(path_type=Path), help="Private key (PEM or JWK) to sign tokens.")
-@click.option("--iss", "issuer", metavar="URI", help="Issuer of the signed tokens.")
-@click.option("--kid", metavar="ID", help="Key id of the signed tokens.  [default: that of the JWK]")
-@click.option("--jku", metavar="URL", help="Address of the client's key set, for the header of the tokens.")
-@click.option("--aud", "audience", metavar="URL", help="Base URL that the service calls its own.  [default: URL]")
-@click.option(
-    "--request",
-    "requests",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="A hook request of your own, best one that is answered with a card. Repeatable.",
-)
-@click.option(
-    "--cases/--no-cases", default=None, help="Send the packaged cases too.  [default: to upadacitinib-cds only]"
-)
-@click.option(
-    "--origin", metavar="ORIGIN", help="Origin of the browser page that calls.  [default: the public sandbox]"
-)
-@click.option(
-    "--timeout",
-    "seconds",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0.1),
-    default=10.0,
-    help="Longest wait for an answer.  [default: 10]",
-)
-@click.option(
-    "--skip", multiple=True, type=click.Choice(["feedback", "cors", "trust"]), help="Leave a part out. Repeatable."
-)
-@click.option("--strict", is_flag=True, help="A SHOULD that does not hold fails too.")
-@click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write a JUnit report.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
-@click.option("--list", "listing", is_flag=True, help="List the checks and call nobody.")
-def conformance(url: str | None, *, listing: bool, **options: Any) -> None:
-    """Check any CDS Hooks service against the numbered requirements, and say what departs from them.
-
-    URL is the base URL of the service, with or without /cds-services. The calls are synthetic; feedback is posted, so
-    leave it out (--skip feedback) where it would be kept. Exit code 0: every SHALL holds; 1: one does not; 69: the
-    service does not answer.
-    """
-    from rich.console import Console
-
-    from service.conformance.catalogue import CHECKS, NOT_CHECKED
-    from service.conformance.report import listed
-
-    if listing:
-        listed(CHECKS, NOT_CHECKED, Console())
-        return
-    if url is None:
-        raise click.UsageError("Give the base URL of a CDS service, or --list.")
-    if not _conforms(url, **options):
-        sys.exit(NOT_CONFORMING)
 
 
 @cli.command()
@@ -484,53 +296,6 @@ def _screened(
     if patients:
         click.echo(f"{patients}: holds patient identifiers; only you can read it.", err=True)
     return result
-
-
-def _conforms(
-    url: str,
-    *,
-    requests: tuple[Path, ...],
-    cases: bool | None,
-    origin: str | None,
-    seconds: float,
-    skip: tuple[str, ...],
-    strict: bool,
-    junit: Path | None,
-    as_json: bool,
-    **tokens: Any,
-) -> bool:
-    from datetime import UTC, datetime
-
-    from rich.console import Console
-
-    from service.conformance import Assignment, run
-    from service.conformance.client import base_url
-    from service.conformance.command import SANDBOX_ORIGIN, credentials, write_junit
-    from service.conformance.model import Part
-    from service.conformance.report import as_json as json_report
-    from service.conformance.report import failed, show
-
-    try:
-        base = base_url(url)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="URL") from None
-    assignment = Assignment(
-        base=base,
-        requests=requests,
-        cases=cases,
-        origin=origin or SANDBOX_ORIGIN,
-        credentials=credentials(base, now=lambda: datetime.now(UTC), **tokens),
-        seconds=seconds,
-        skipped=frozenset(Part(name) for name in skip),
-    )
-    results = run(assignment, datetime.now(UTC))
-    if junit:
-        write_junit(junit, results, strict=strict)
-    if as_json:
-        click.echo(json_report(results, base, strict=strict))
-    else:
-        show(results, base, Console())
-    return not failed(results, strict=strict)
 
 
 def _file(path: Path) -> bytes:
