@@ -14,10 +14,8 @@ from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate,
 from cards.detect import DocumentedException
 from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
 from service import wire
-from service.chart_reads import ChartReads, FhirTrace
 from service.discovery import Service
 from service.errors import DataUnavailable
-from service.fetch import FhirAccess, FhirCall, FhirReader, Refusal
 from service.fhir import (
     ChartReading,
     Draft,
@@ -30,7 +28,9 @@ from service.fhir import (
     version_of_all,
     wanted_medications,
 )
-from service.fhir_http import HttpFhir
+from service.fhir_access.chart_reads import ChartReads, FhirTrace
+from service.fhir_access.fetch import FhirAccess, FhirCall, FhirReader, Refusal
+from service.fhir_access.http import HttpFhir
 from service.fhir_server import FhirServer
 from service.issued import Issued, issued_cards
 from service.prefetch import Prefetched, collect

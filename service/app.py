@@ -14,8 +14,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from cards import KnowledgeError
 from service import telemetry
 from service.answer import OVER_HTTP, Engine, answer, build_engine
-from service.auth import Authenticator, build_authenticator
 from service.cases import read_case
+from service.clients.auth import Authenticator, build_authenticator
 from service.cors import cors_headers
 from service.discovery import SERVICES
 from service.documented import Memory
@@ -31,7 +31,7 @@ from service.errors import (
 )
 from service.evidence import evidence_blueprint
 from service.feedback import feedback_blueprint
-from service.fetch import FhirReader
+from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.ledger import Ledger

@@ -19,8 +19,8 @@ import yaml
 
 from cards.detect import DocumentedException
 from service.errors import InvalidRequest
-from service.fetch import FhirCall
-from service.recorded_fhir import RecordedFhir, read_call
+from service.fhir_access.fetch import FhirCall
+from service.fhir_access.recorded import RecordedFhir, read_call
 
 _FHIR_DAY = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", flags=re.ASCII

@@ -17,12 +17,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from service import __version__
-from service.client_commands import client, token
-from service.conformance_command import conformance
+from service.commands.clients import client, token
+from service.commands.conformance import conformance
+from service.commands.record import record
+from service.commands.replay import replay
+from service.commands.store import db, rates
 from service.errors import ServiceError
-from service.record_commands import record
-from service.replay_command import replay
-from service.store_commands import db, rates
 
 KNOWLEDGE_PROBLEMS = 1
 NOT_WHOLE = 1
@@ -89,7 +89,7 @@ def _settings_flags(command: Command) -> Command:
 @_settings_flags
 def serve(**flags: str | None) -> None:
     """Serve CDS Hooks over HTTP, in the foreground, until Ctrl-C or SIGTERM."""
-    from service.serve import serve as run
+    from service.commands.serve import serve as run
     from service.settings import load_settings
 
     run(load_settings(flags), lambda line: click.echo(line, err=True))
@@ -102,7 +102,7 @@ def demo(*, once: bool, as_json: bool) -> None:
     """Post a recorded order over HTTP to a server of its own, and show the card as a clinician reads it."""
     from rich.console import Console
 
-    from service.demo import demonstration, show
+    from service.commands.demo import demonstration, show
 
     # Ctrl-C is how the demo ends, whenever it comes.
     with suppress(KeyboardInterrupt), demonstration(date.today()) as shown:  # noqa: DTZ011 - the reader's own day
@@ -149,7 +149,7 @@ def explain(
     from service.answer import build_engine
     from service.cases import exceptions_of_file
     from service.explain import NO_FHIR, as_text, explain_request
-    from service.fhir_http import HttpFhir
+    from service.fhir_access.http import HttpFhir
     from service.settings import ANYONE, load_settings
 
     settings = load_settings({"config": config})

@@ -18,10 +18,10 @@ from cards.model import MedicationFact, Recognised
 from cards.options import Choice
 from cards.problems import Problems
 from service.answer import Answer, DraftTrace, Engine, Trace, answer
-from service.chart_reads import FhirTrace
 from service.discovery import PREFETCH, SERVICES
 from service.errors import InvalidRequest
-from service.fetch import FhirReader, NoFhir, Refusal
+from service.fhir_access.chart_reads import FhirTrace
+from service.fhir_access.fetch import FhirReader, NoFhir, Refusal
 from service.settings import ANYONE, Client
 from service.wire import peek_hook
 

@@ -6,8 +6,8 @@ from functools import partial
 from flask import Blueprint, Response, g
 
 from service import wire
-from service.auth import Authenticator
 from service.bounded import Bounded, TooSlow
+from service.clients.auth import Authenticator
 from service.errors import StoreUnavailable
 from service.hooks import Clock, caller, named_service, read_body, request_deviations
 from service.ledger import Ledger

@@ -8,8 +8,8 @@ from flask import Blueprint, Response
 
 from service import __version__
 from service.answer import Engine
-from service.auth import Authenticator
 from service.bounded import Bounded
+from service.clients.auth import Authenticator
 from service.documented import Memory
 from service.errors import ReplayStoreUnavailable, StoreUnavailable
 from service.ledger import Ledger

@@ -13,12 +13,12 @@ from werkzeug.http import parse_options_header
 
 from cards.detect import DocumentedException
 from service.answer import OVER_HTTP, Answer, Engine, answer
-from service.auth import Authenticator
+from service.clients.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.documented import Memory
 from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
-from service.fetch import FhirCall, FhirReader
-from service.fhir_log import ObservedFhir, warn_of
+from service.fhir_access.fetch import FhirCall, FhirReader
+from service.fhir_access.log import ObservedFhir, warn_of
 from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder

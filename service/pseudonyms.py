@@ -3,18 +3,13 @@
 Without the key nobody can tell whether a pseudonym is of a certain patient, and the clients' patients cannot be joined.
 """
 
-import hmac
-import os
-import secrets
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.secret_file import keyed_digest, secret_in
 from service.settings import Settings
 
 FILE = "pseudonym.key"
-_BYTES = 32
 
 
 @dataclass(slots=True)
@@ -44,38 +39,9 @@ class Pseudonyms:
     def prepare(self) -> None:
         """Make the key if there is none, and read it. Raises OSError."""
         if self._key is None:
-            self._key = _read(self.file) or _made(self.file)
+            self._key = secret_in(self.file)
 
     def _pseudonym(self, *parts: str) -> str:
         self.prepare()
         assert self._key is not None  # noqa: S101 - prepared
-        # Lengths keep apart what would else run into each other.
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
-
-
-def _read(file: Path) -> bytes | None:
-    try:
-        key = file.read_bytes()
-    except FileNotFoundError:
-        return None
-    if len(key) != _BYTES:
-        raise OSError(f"{file}: this is no key of {_BYTES} bytes")
-    return key
-
-
-def _made(file: Path) -> bytes:
-    """Make the key whole before it has its name: of two processes one makes it, and both read that one."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Made with mode 0600.
-    handle, draft = tempfile.mkstemp(dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as written:
-            written.write(secrets.token_bytes(_BYTES))
-            written.flush()
-            os.fsync(written.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, file)
-    finally:
-        Path(draft).unlink()
-    return file.read_bytes()
+        return keyed_digest(self._key, *parts).hex()

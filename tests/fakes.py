@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from service.answer import Answer, Trace
 from service.app import create_app
 from service.discovery import Service
-from service.fetch import FhirAccess, FhirCall, FhirSession, granted
+from service.fhir_access.fetch import FhirAccess, FhirCall, FhirSession, granted
 from service.settings import ANYONE, Client, Settings
 
 SELECT = "/cds-services/upadacitinib-combination-select"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import get_default_algorithms
 
-from service.token_signing import PrivateKey, public_jwk
+from service.clients.token_signing import PrivateKey, public_jwk
 from tests.fakes import SELECT
 
 BASE = "https://cds.example.org"

@@ -17,8 +17,8 @@ from cards.text import escape
 from service import strict_json
 from service.discovery import PREFETCH
 from service.errors import InvalidRequest
-from service.fetch import FhirCall
 from service.fhir.modifiers import is_modified
+from service.fhir_access.fetch import FhirCall
 from service.recording.addresses import SERVER, Addresses
 from service.recording.codes import Codes
 from service.recording.days import Days

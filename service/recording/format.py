@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from service.fetch import FhirCall
+from service.fhir_access.fetch import FhirCall
 from service.recording.lines import (
     SCHEMA,
     Exchange,

@@ -5,21 +5,17 @@ certain id, or by how many days the dates of a patient were moved.
 """
 
 import hmac
-import os
 import re
-import secrets
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from service.errors import ServiceError
+from service.secret_file import keyed_digest, secret_in
 
 FILE = "recording.key"
 LONGEST_OFFSET = 730
-_BYTES = 32
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Letters alone: a hash must not hold what looks like a record number.
 _LETTERS = "abcdefghijklmnop"
@@ -74,9 +70,7 @@ class RecordingKey:
         return int.from_bytes(self._digest("sample", scope, patient)[:8]) < share * 2**64
 
     def _digest(self, *parts: str) -> bytes:
-        # Lengths keep apart what would else run into each other.
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        return hmac.digest(self.secret, text.encode("utf-8", "surrogatepass"), "sha256")
+        return keyed_digest(self.secret, *parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +95,7 @@ def recording_key(data_dir: Path) -> RecordingKey:
     """Read the key in the data folder, or make it, for its user only. Raises KeyUnusable."""
     file = data_dir / FILE
     try:
-        return RecordingKey(_read(file) or _made(file))
+        return RecordingKey(secret_in(file))
     except OSError as error:
         raise KeyUnusable(
             f"{file}: the key of the recordings cannot be used ({error.strerror or error}). Make the folder writable."
@@ -110,27 +104,3 @@ def recording_key(data_dir: Path) -> RecordingKey:
 
 def _letters(digest: bytes) -> str:
     return "".join(_LETTERS[byte >> 4] + _LETTERS[byte & 15] for byte in digest)
-
-
-def _read(file: Path) -> bytes | None:
-    try:
-        secret = file.read_bytes()
-    except FileNotFoundError:
-        return None
-    if len(secret) != _BYTES:
-        raise OSError(f"it is no key of {_BYTES} bytes")
-    return secret
-
-
-def _made(file: Path) -> bytes:
-    """Make the key whole before it has its name: of two processes one makes it, and both read that one."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as written:
-            written.write(secrets.token_bytes(_BYTES))
-        with suppress(FileExistsError):
-            os.link(draft, file)
-    finally:
-        Path(draft).unlink()
-    return file.read_bytes()

@@ -8,7 +8,7 @@ import msgspec
 
 from cards.detect import DocumentedException
 from service.errors import ServiceError
-from service.fetch import FhirCall
+from service.fhir_access.fetch import FhirCall
 
 SCHEMA = 1
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from cards.detect import DocumentedException
 from service.cases import CaseError, case_names, read_case
 from service.discovery import SERVICES, Service, service_by_id
-from service.fetch import FhirCall
+from service.fhir_access.fetch import FhirCall
 from service.recording.lines import Exchange, RecordingError
 
 _NOON = time(12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from service.errors import ServiceError
-from service.fetch import FhirAccess, FhirCall, FhirReader, FhirSession, NoFhirAccess, Refusal
-from service.recorded_fhir import RecordedFhir
+from service.fhir_access.fetch import FhirAccess, FhirCall, FhirReader, FhirSession, NoFhirAccess, Refusal
+from service.fhir_access.recorded import RecordedFhir
 from service.replay.calls import Call
 from service.replay.reading import OK, SILENT
 

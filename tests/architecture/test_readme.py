@@ -11,7 +11,7 @@ import pytest
 
 from service.cases import read_case
 from service.cli import cli
-from service.demo import CASE
+from service.commands.demo import CASE
 from service.settings_table import settings_table
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def _commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click
 
 
 def test_every_key_of_a_client_and_every_reason_to_refuse_is_explained() -> None:
-    from service.client_jwt import Reason
+    from service.clients.jwt import Reason
     from service.settings import Client
 
     explained = README[README.index("## Trust") :].split("\n## ")[0]

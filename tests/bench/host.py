@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.serve import THREADS, application, granian_server
+from service.commands.serve import THREADS, application, granian_server
 from service.settings import Settings
 from tests.bench import floors
 

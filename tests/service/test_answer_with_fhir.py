@@ -12,7 +12,7 @@ from cards.model import Gap
 from service.answer import Answer, Engine, answer, build_engine
 from service.discovery import SERVICES
 from service.errors import DataUnavailable, InvalidRequest
-from service.recorded_fhir import NotRecorded, RecordedFhir
+from service.fhir_access.recorded import NotRecorded, RecordedFhir
 from service.settings import Client, Settings
 from tests import builders as make
 from tests.fakes import FakeFhir

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from jwt import PyJWK
 from werkzeug.test import TestResponse
 
-from service.auth import audiences_of, base_addresses, build_authenticator
-from service.client_jwt import Reason, Token, read_token, signed_by
+from service.clients.auth import audiences_of, base_addresses, build_authenticator
+from service.clients.jwt import Reason, Token, read_token, signed_by
 from service.errors import KeysUnavailable, ReplayStoreUnavailable, SettingsError, Unauthorized
 from service.settings import ANYONE, Settings
 from tests.fakes import SELECT, SIGN, Shell
@@ -473,6 +473,6 @@ def test_a_refusal_before_the_signature_costs_a_signature_check_too(
         checked.append(key.algorithm_name)
         return signed_by(sent, key)
 
-    monkeypatch.setattr("service.auth.signed_by", counted)
+    monkeypatch.setattr("service.clients.auth.signed_by", counted)
     assert post(secured(), bearer(token(**change))).status_code == 401
     assert checked == ["RS384" if change.get("header", {}).get("alg") == "RS384" else "ES384"]

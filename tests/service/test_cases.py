@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.cases import Case, case_names, read_case, shift
-from service.demo import CASE
+from service.commands.demo import CASE
 from service.discovery import SERVICES
 
 HOOKS = {service.hook for service in SERVICES}

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.chart_reads import MOST_MEDICATIONS, ChartReads, missing
-from service.fetch import FhirAccess, Refusal
 from service.fhir import open_value
+from service.fhir_access.chart_reads import MOST_MEDICATIONS, ChartReads, missing
+from service.fhir_access.fetch import FhirAccess, Refusal
 from service.fhir_server import FhirServer
 from service.prefetch import Prefetched
 from service.wire import FhirOffer

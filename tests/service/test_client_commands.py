@@ -11,7 +11,7 @@ import pytest
 import responses
 
 from service.cli import main
-from service.token_signing import generate_pair
+from service.clients.token_signing import generate_pair
 from tests.fakes import SELECT
 from tests.trust import ISSUER, pair, rsa_key
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.demo import demonstration
+from service.commands.demo import demonstration
 
 ROOT = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "service", "demo"]

@@ -7,7 +7,7 @@ import pytest
 import requests
 import responses
 
-from service.fetch import (
+from service.fhir_access.fetch import (
     FhirAccess,
     FhirCall,
     FhirSession,
@@ -16,8 +16,8 @@ from service.fetch import (
     Refusal,
     granted,
 )
-from service.fhir_http import MOST_BYTES, HttpFhir
-from service.fhir_log import ObservedFhir
+from service.fhir_access.http import MOST_BYTES, HttpFhir
+from service.fhir_access.log import ObservedFhir
 from service.fhir_server import FhirServer
 from service.wire import FhirOffer
 

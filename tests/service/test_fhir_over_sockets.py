@@ -16,8 +16,8 @@ from cryptography import x509
 
 from service.answer import Answer, Engine, answer, build_engine
 from service.discovery import SERVICES
-from service.fetch import FhirAccess, FhirSession
-from service.fhir_http import HttpFhir
+from service.fhir_access.fetch import FhirAccess, FhirSession
+from service.fhir_access.http import HttpFhir
 from service.fhir_server import FhirServer
 from service.settings import Settings
 from service.wire import FhirOffer
@@ -56,7 +56,7 @@ def start() -> Iterator[Start]:
 @pytest.fixture(autouse=True)
 def nobody_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A busy machine may take its time to shake hands.
-    monkeypatch.setattr("service.fhir_http.CONNECT_SECONDS", 5.0)
+    monkeypatch.setattr("service.fhir_access.http.CONNECT_SECONDS", 5.0)
     began = monotonic()
     yield
     left = [thread for thread in threading.enumerate() if thread.name.startswith(("guarded-get", "fhir-read"))]

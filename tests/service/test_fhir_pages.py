@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.fetch import FhirAccess, FhirCall
 from service.fhir import Delivery, open_value
-from service.fhir_pages import MOST_PAGES, MOST_RESOURCES, Answered, Query, read_pages
+from service.fhir_access.fetch import FhirAccess, FhirCall
+from service.fhir_access.pages import MOST_PAGES, MOST_RESOURCES, Answered, Query, read_pages
 from service.fhir_server import FhirServer
 from service.wire import FhirOffer
 from tests import builders as make

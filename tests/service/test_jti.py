@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 
+from service.clients.jti import SqliteReplayStore
 from service.errors import ReplayStoreUnavailable
-from service.jti import SqliteReplayStore
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_000_000.0
@@ -38,7 +38,7 @@ def test_client_and_token_id_are_not_run_together(store: SqliteReplayStore) -> N
 def test_another_process_sees_what_was_used(store: SqliteReplayStore) -> None:
     assert first_use(store, "a")
     script = (
-        "import sys; from pathlib import Path; from service.jti import SqliteReplayStore\n"
+        "import sys; from pathlib import Path; from service.clients.jti import SqliteReplayStore\n"
         "store = SqliteReplayStore(Path(sys.argv[1]))\n"
         f"print(*[store.first_use('ehr', jti, expires={NOW + 300}, now={NOW}) for jti in 'ab'])"
     )
@@ -92,7 +92,7 @@ def test_a_full_store_refuses_and_forgets_nothing(tmp_path: Path) -> None:
 
 
 def test_a_store_that_another_holds_is_unavailable(store: SqliteReplayStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.jti.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("service.clients.jti.BUSY_SECONDS", 0.01)
     store.check()
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -123,6 +123,6 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
 def test_a_connection_does_not_cross_a_fork(store: SqliteReplayStore, monkeypatch: pytest.MonkeyPatch) -> None:
     assert first_use(store, "a")
     with closing(store._opened()) as of_parent:
-        monkeypatch.setattr("service.jti.getpid", lambda: -1)
+        monkeypatch.setattr("service.clients.jti.getpid", lambda: -1)
         assert store._opened() is not of_parent
         assert not first_use(store, "a")

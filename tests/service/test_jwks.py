@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from service.clients.jwks import FRESH_SECONDS, REFETCH_SECONDS, STALE_SECONDS, CachedKeys, loader, read_key_set
 from service.errors import KeysUnavailable
-from service.jwks import FRESH_SECONDS, REFETCH_SECONDS, STALE_SECONDS, CachedKeys, loader, read_key_set
 from tests.trust import Pair, jwks, pair
 
 ALGORITHMS = ("ES384", "RS384")

@@ -9,8 +9,8 @@ import pytest
 import requests
 import responses
 
+from service.clients.jwks_fetch import MOST_BYTES, fetch_jwks
 from service.errors import KeysUnavailable
-from service.jwks_fetch import MOST_BYTES, fetch_jwks
 
 URL = "https://ehr.example.org/jwks.json"
 EVIL = "https://evil.example.org/jwks.json"
@@ -87,7 +87,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
     "head", [b"", b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"]
 )
 def test_a_peer_that_stalls_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
-    monkeypatch.setattr("service.jwks_fetch.DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr("service.clients.jwks_fetch.DEADLINE_SECONDS", 0.2)
     with closing(socket.create_server(("127.0.0.1", 0))) as peer:
         _answer(peer, head, drips=True)
         assert reason(f"http://127.0.0.1:{peer.getsockname()[1]}/jwks") == "timeout"

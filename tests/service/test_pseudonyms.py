@@ -6,9 +6,9 @@ from threading import Barrier, Thread
 
 import pytest
 
+from service.commands.serve import prepare_records
 from service.errors import SettingsError
 from service.pseudonyms import FILE, Pseudonyms
-from service.serve import prepare_records
 from service.settings import Settings
 
 

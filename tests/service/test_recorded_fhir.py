@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from service.cases import CaseError, case_names, read_case
-from service.fetch import FhirCall
-from service.recorded_fhir import read_call
+from service.fhir_access.fetch import FhirCall
+from service.fhir_access.recorded import read_call
 from service.replay import in_process
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from service.cases import read_case
-from service.demo import CASE
+from service.commands.demo import CASE
+from service.commands.serve import prepare_data_dir, refuse_taken_port
 from service.errors import SettingsError
 from service.recording.format import read_recording, recording_files
-from service.serve import prepare_data_dir, refuse_taken_port
 from service.settings import Settings
 from tests.fakes import SELECT
 

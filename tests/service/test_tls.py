@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from service.clients.token_signing import Subject, generate_pair, read_signer, sign
 from service.errors import SettingsError
 from service.settings import Settings
 from service.tls import refuse_unusable_tls
-from service.token_signing import Subject, generate_pair, read_signer, sign
 from tests.fakes import SELECT
 from tests.service.test_serve import recorded_request, running, wait_until
 from tests.trust import ISSUER

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.auth import build_authenticator
+from service.clients.auth import build_authenticator
+from service.commands.serve import refuse_open_door, serve
 from service.errors import SettingsError
-from service.serve import refuse_open_door, serve
 from service.settings import Client, Settings, load_settings
 from tests.trust import BASE, Missing, client, pair
 
@@ -118,10 +118,10 @@ def test_without_keys_the_service_says_at_its_start_who_may_call(
         def serve(self, **_: Any) -> None:
             """Serve nothing."""
 
-    monkeypatch.setattr("service.serve.refuse_taken_port", lambda settings: None)
-    monkeypatch.setattr("service.serve.dictConfig", lambda config: None)
-    monkeypatch.setattr("service.serve.application", lambda text: None)
-    monkeypatch.setattr("service.serve.granian_server", lambda settings: Server())
+    monkeypatch.setattr("service.commands.serve.refuse_taken_port", lambda settings: None)
+    monkeypatch.setattr("service.commands.serve.dictConfig", lambda config: None)
+    monkeypatch.setattr("service.commands.serve.application", lambda text: None)
+    monkeypatch.setattr("service.commands.serve.granian_server", lambda settings: Server())
     lines: list[str] = []
     serve(Settings.model_validate(site.model_dump() | {"clients": clients}), lines.append)
     assert lines[0].startswith("Serving http://127.0.0.1:8000/cds-services")

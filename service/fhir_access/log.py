@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Any
 
 from service import telemetry
-from service.chart_reads import FhirTrace
-from service.fetch import SECURITY, FhirAccess, FhirCall, FhirReader, FhirSession, NoFhirAccess, Refusal
+from service.fhir_access.chart_reads import FhirTrace
+from service.fhir_access.fetch import SECURITY, FhirAccess, FhirCall, FhirReader, FhirSession, NoFhirAccess, Refusal
 
 NOTHING_READ = FhirTrace()
 

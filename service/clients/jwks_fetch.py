@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from service.errors import KeysUnavailable
-from service.guarded_get import Failed, Limits, Problem, guarded_get, guarded_session
+from service.fhir_access.guarded_get import Failed, Limits, Problem, guarded_get, guarded_session
 
 MOST_BYTES = 64 * 1024
 CONNECT_SECONDS = 0.5

@@ -10,8 +10,8 @@ import msgspec
 
 from service import strict_json
 from service.errors import InvalidRequest
-from service.fetch import Fault, FhirCall, FhirSession
 from service.fhir import Delivery, open_value
+from service.fhir_access.fetch import Fault, FhirCall, FhirSession
 from service.fhir_server import within
 
 MOST_PAGES = 10

@@ -13,9 +13,9 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from service import addresses
 from service.addresses import AddressRefused, Resolve
-from service.fetch import AT_ONCE, Fault, FhirAccess, FhirCall, FhirSession, granted
+from service.fhir_access.fetch import AT_ONCE, Fault, FhirAccess, FhirCall, FhirSession, granted
+from service.fhir_access.guarded_get import Failed, Got, Limits, Problem, Sockets, attempt, by_the_end, guarded_session
 from service.fhir_server import FhirServer, absolute, within
-from service.guarded_get import Failed, Got, Limits, Problem, Sockets, attempt, by_the_end, guarded_session
 
 CONNECT_SECONDS = 0.25
 MOST_BYTES = 5 * 1024**2

@@ -16,8 +16,8 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from service import strict_json, telemetry
+from service.clients.jwks_fetch import Fetch
 from service.errors import InvalidRequest, KeysUnavailable
-from service.jwks_fetch import Fetch
 
 FRESH_SECONDS = 600.0
 STALE_SECONDS = 24 * 3600.0

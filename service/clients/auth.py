@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from jwt import PyJWK
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from service.client_jwt import Reason, Token, check_claims, read_token, signed_by
+from service.clients.jti import FILE, ReplayStore, SqliteReplayStore
+from service.clients.jwks import RSA, CachedKeys, Load, loader, read_key_set
+from service.clients.jwks_fetch import Fetch, fetch_jwks
+from service.clients.jwt import Reason, Token, check_claims, read_token, signed_by
 from service.errors import KeysUnavailable, SettingsError, Unauthorized
-from service.jti import FILE, ReplayStore, SqliteReplayStore
-from service.jwks import RSA, CachedKeys, Load, loader, read_key_set
-from service.jwks_fetch import Fetch, fetch_jwks
 from service.settings import ANYONE, Client, Settings
 from service.trust import is_loopback
 

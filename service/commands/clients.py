@@ -48,7 +48,7 @@ def client() -> None:
 )
 def add(client_id: str, *, config: Path, jwks_file: Path | None, **given: Any) -> None:
     """Add a [[clients]] table to the TOML file; comments and everything else in it stay."""
-    from service.client_file import add_client, described
+    from service.clients.file import add_client, described
 
     table = {"id": client_id} | {name: list(v) if isinstance(v, tuple) else v for name, v in given.items() if v}
     if jwks_file is not None:
@@ -62,7 +62,7 @@ def add(client_id: str, *, config: Path, jwks_file: Path | None, **given: Any) -
 @_config
 def list_clients(*, config: str | None) -> None:
     """List the configured clients; their keys are not shown."""
-    from service.client_file import described
+    from service.clients.file import described
     from service.settings import load_settings
 
     for one in load_settings({"config": config}).clients:
@@ -77,8 +77,8 @@ def test_client(client_id: str, *, config: str | None) -> None:
 
     Exit code 0: at least one key can be used; 1: none.
     """
-    from service.auth import client_loader
-    from service.jwks import read_key_set
+    from service.clients.auth import client_loader
+    from service.clients.jwks import read_key_set
     from service.settings import load_settings
 
     chosen = _client(load_settings({"config": config}), client_id)
@@ -133,7 +133,7 @@ def token(*, generate_key: Path | None, call: Path | None, config: str | None, *
 
 
 def _generate(folder: Path) -> None:
-    from service.token_signing import JWKS_FILE, KEY_FILE, generate_pair
+    from service.clients.token_signing import JWKS_FILE, KEY_FILE, generate_pair
 
     kid = generate_pair(folder)
     click.echo(
@@ -144,7 +144,7 @@ def _generate(folder: Path) -> None:
 def _signed(given: dict[str, Any], address: str) -> str:
     from datetime import UTC, datetime
 
-    from service.token_signing import Subject, read_signer, sign
+    from service.clients.token_signing import Subject, read_signer, sign
 
     signer = read_signer(given["key"], kid=given["kid"], algorithm=given["algorithm"], jku=given["jku"])
     subject = Subject(given["issuer"], address, given["seconds"], given["tenant"])
@@ -152,7 +152,7 @@ def _signed(given: dict[str, Any], address: str) -> str:
 
 
 def _address(service_id: str, config: str | None) -> str:
-    from service.auth import base_addresses
+    from service.clients.auth import base_addresses
     from service.discovery import SERVICES, service_by_id
     from service.settings import load_settings
 

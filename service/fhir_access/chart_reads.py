@@ -14,9 +14,18 @@ from typing import Self
 from urllib.parse import quote
 
 from service.discovery import PREFETCH
-from service.fetch import AT_ONCE, Fault, FhirAccess, FhirCall, FhirReader, FhirSession, NoFhirAccess, Refusal
 from service.fhir import Delivery, Resource
-from service.fhir_pages import MOST_PAGES, MOST_RESOURCES, Answered, Query, read_pages
+from service.fhir_access.fetch import (
+    AT_ONCE,
+    Fault,
+    FhirAccess,
+    FhirCall,
+    FhirReader,
+    FhirSession,
+    NoFhirAccess,
+    Refusal,
+)
+from service.fhir_access.pages import MOST_PAGES, MOST_RESOURCES, Answered, Query, read_pages
 from service.fhir_server import find_server, within
 from service.prefetch import Prefetched
 

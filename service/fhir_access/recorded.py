@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.errors import ServiceError
-from service.fetch import FhirAccess, FhirCall, FhirSession, granted
+from service.fhir_access.fetch import FhirAccess, FhirCall, FhirSession, granted
 from service.settings import nearest_hint
 
 _KEYS = frozenset({"method", "url", "status", "body", "text", "problem"})

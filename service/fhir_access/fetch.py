@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from service.fhir_access.guarded_get import Problem
 from service.fhir_server import FhirServer, find_server
-from service.guarded_get import Problem
 from service.wire import FhirOffer
 
 # How many reads of a call are under way at the same time.

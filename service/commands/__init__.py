@@ -1,0 +1,1 @@
+"""What `upa-cds` does beside answering: each module reads its arguments, calls, and chooses an exit code."""
