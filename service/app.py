@@ -35,6 +35,7 @@ from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.ledger import Ledger
+from service.openapi.page import openapi_blueprint
 from service.pseudonyms import Pseudonyms
 from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
@@ -76,6 +77,8 @@ def create_app(
     # An answer is never a redirect: browsers refuse one for a preflight.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    # OPTIONS is a browser's preflight, for the pages that a browser may call from elsewhere.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = build_authenticator(settings)
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
@@ -87,6 +90,7 @@ def create_app(
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
     app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
+    app.register_blueprint(openapi_blueprint())
     _add_preflights(app, settings)
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, settings))
