@@ -36,6 +36,8 @@ from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
+from service.pages import Entry, Pages
+from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
 from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
@@ -89,8 +91,10 @@ def create_app(
     app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
-    app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
     app.register_blueprint(openapi_blueprint())
+    site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
+    app.register_blueprint(pages_blueprint(site))
+    app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, settings))
@@ -168,7 +172,7 @@ def _finish(response: Response, settings: Settings) -> Response:
         response.headers.setdefault(name, value)
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     _log(response.status_code)
     return response
 

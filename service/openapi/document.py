@@ -37,17 +37,23 @@ from service.openapi.operations import (
 from service.openapi.registry_answer import evidence
 from service.openapi.requests import feedback_request, hook_request
 from service.openapi.schema import TEXT, Json, lenient, one_of, ref
+from service.pages.assets import TYPES
+from service.pages.blueprint import FOR_EVER
 
 _SIGNED = (Unauthorized, ReplayStoreUnavailable)
 _READ = (InvalidRequest, BodyTooLarge, UnsupportedMedia)
 _PAGE: Json = {"type": "string"}
-_RULE: Json = {"name": "rule", "in": "path", "required": True, "description": "Id of a rule.", "schema": TEXT}
+_TEXT_FILE: Json = {"type": "string"}
 _FORMAT: Json = {
     "name": "format",
     "in": "query",
     "description": "Goes before the Accept header; where both leave it open, a page is sent.",
     "schema": one_of(FORMATS),
 }
+
+
+def _in_path(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": TEXT}
 
 
 @cache
@@ -111,6 +117,7 @@ def _paths() -> Iterator[tuple[str, Json]]:
         yield at, _called_from_pages(page.id, _get(page), "GET, HEAD, OPTIONS", page.parameters)
     yield from ((at, _get(page)) for at, page in _HEALTH.items())
     yield "/openapi.json", _get(_DOCUMENT)
+    yield "/static/{digest}/{package}/{file}", _get(_FILE)
 
 
 def _get(page: Operation) -> Json:
@@ -168,7 +175,7 @@ def _evidence_of_rule() -> Operation:
         "The evidence behind the cards of one rule.",
         {HTML: _PAGE, JSON: ref("Evidence")},
         (InvalidRequest, UnknownService, NotReady),
-        parameters=(_RULE, _FORMAT),
+        parameters=(_in_path("rule"), _FORMAT),
     )
 
 
@@ -189,4 +196,12 @@ _DOCUMENT = Operation(
     "openapi",
     "This document.",
     {JSON: lenient("openapi info paths", openapi=TEXT, info={"type": "object"}, paths={"type": "object"})},
+)
+_FILE = Operation(
+    "page-file",
+    "A file that pages load. Its address is in the page, and changes with the files.",
+    dict.fromkeys(TYPES.values(), _TEXT_FILE),
+    (UnknownService,),
+    parameters=tuple(_in_path(name) for name in ("digest", "package", "file")),
+    headers={"Cache-Control": {"required": True, "schema": {"const": FOR_EVER}}},
 )

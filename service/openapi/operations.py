@@ -1,7 +1,7 @@
 """One operation of the document: its answers, its errors and the headers that every answer has."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import getdoc
 
 from service.cors import ALLOWED_HEADERS, MAX_AGE
@@ -40,7 +40,7 @@ HEADERS: Json = {
 }
 _OF_PAGES: Json = {
     name: {"description": "Where the answer is a page.", "schema": TEXT}
-    for name in ("Content-Security-Policy", "Referrer-Policy")
+    for name in ("Content-Security-Policy", "Referrer-Policy", "Permissions-Policy")
 }
 
 
@@ -48,7 +48,8 @@ _OF_PAGES: Json = {
 class Operation:
     """What one method of one address does. `content` is the schema of a success by media type.
 
-    `body` is the request body as OpenAPI has it, `also` are further answers by status; `signed` says that a client with
+    `body` is the request body as OpenAPI has it, `also` are further answers by status, `headers` those of
+    the success that differ; `signed` says that a client with
     keys has to prove itself.
     """
 
@@ -59,14 +60,15 @@ class Operation:
     body: Json | None = None
     parameters: tuple[Json, ...] = ()
     signed: bool = False
-    also: Mapping[str, Json] | None = None
+    also: Mapping[str, Json] = field(default_factory=dict)
+    headers: Mapping[str, Json] = field(default_factory=dict)
 
 
 def operation(it: Operation) -> Json:
     """Write an operation as OpenAPI has it."""
-    headers = COMMON | _OF_PAGES if HTML in it.content else COMMON
+    headers = {**COMMON, **(_OF_PAGES if HTML in it.content else {}), **it.headers}
     success = {"description": "The answer.", "headers": headers, "content": _content(it.content)}
-    made: Json = {"operationId": it.id, "summary": it.summary, "responses": {"200": success, **(it.also or {})}}
+    made: Json = {"operationId": it.id, "summary": it.summary, "responses": {"200": success, **it.also}}
     made["responses"] |= error_answers((*it.errors, InternalError))
     if it.parameters:
         made["parameters"] = list(it.parameters)

@@ -19,9 +19,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 LEFT_OUT = re.compile(r"[()\s]")
 
 
-def _between(name: str) -> str:
-    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, flags=re.DOTALL)
-    assert found, f"README.md has no part {name}"
+def _between(name: str, text: str = README) -> str:
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, flags=re.DOTALL)
+    assert found, f"there is no part {name}"
     return found[1]
 
 
@@ -39,7 +39,8 @@ def test_the_table_of_what_a_recording_holds_is_that_of_the_policy() -> None:
     from service.recording.policy import load_policy
     from service.recording.policy_table import policy_table
 
-    assert _between("recording").strip() == policy_table(load_policy())
+    text = (ROOT / "service" / "recording" / "README.md").read_text(encoding="utf-8")
+    assert _between("recording", text).strip() == policy_table(load_policy())
 
 
 def test_the_command_list_is_that_of_the_command_line() -> None:
@@ -118,6 +119,28 @@ def test_each_toml_example_is_a_valid_configuration(number: int, tmp_path: Path)
     assert [one.base for one in loaded.fhir_servers] == [one["base"] for one in given.get("fhir_servers", [])]
     assert [one.id for one in loaded.clients] == [one["id"] for one in given.get("clients", [])]
     assert all(one.has_keys for one in loaded.clients)
+
+
+PAGES = sorted(
+    path for part in ("cards", "service", "fhir_fixtures", "tests") for path in (ROOT / part).rglob("README.md")
+)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_link_between_pages_leads_somewhere(page: Path) -> None:
+    for target, part in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8")):
+        led = page.parent / target if target else page
+        assert led.exists(), target
+        assert not part or part in _anchors(led), f"{target}#{part}"
+
+
+def _anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    assert [str(page.relative_to(ROOT)) for page in PAGES if f"]({page.relative_to(ROOT)}" not in README] == []
 
 
 def test_each_client_that_the_readme_connects_has_an_example() -> None:

@@ -1,6 +1,7 @@
 """/openapi.json is what the service does: every address, every answer, and what calls may be."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from service.app import create_app
 from service.cases import Case, case_names, read_case
 from service.discovery import SERVICES
 from service.openapi import openapi_document
+from service.pages.assets import assets
 from service.settings import Settings
 from tests.databases import own_database
 from tests.described import departures, request_faults, validator
@@ -51,13 +53,13 @@ def asked(site: FlaskClient, method: str, path: str, **options: Any) -> tuple[in
 def _rules(site: FlaskClient) -> Iterator[tuple[str, str]]:
     for rule in site.application.url_map.iter_rules():
         # A double slash is taken from clients that were given an address with one at its end.
-        path = rule.rule.replace("//", "/").replace("<_>", "<>").replace("<service_id>", "<>").replace("<rule>", "<>")
+        path = re.sub("<[^>]+>", "<>", rule.rule.replace("//", "/"))
         yield from ((path, method) for method in rule.methods or ())
 
 
 def _described() -> Iterator[tuple[str, str]]:
     for path, item in openapi_document()["paths"].items():
-        plain = path.replace("{rule}", "<>")
+        plain = re.sub("{[^}]+}", "<>", path)
         for service in SERVICES:
             plain = plain.replace(service.id, "<>")
         yield from ((plain, method.upper()) for method in item)
@@ -135,7 +137,7 @@ def test_every_member_that_is_described_of_a_card_is_in_a_recorded_answer() -> N
     ],
 )
 def test_the_schemas_of_answers_are_strict(schema: str, change: Mapping[str, Any]) -> None:
-    good: dict[str, Any] = {
+    examples: dict[str, dict[str, Any]] = {
         "Card": {
             "uuid": UUID,
             "summary": "x",
@@ -145,7 +147,8 @@ def test_the_schemas_of_answers_are_strict(schema: str, change: Mapping[str, Any
         },
         "Action": {"type": "delete", "description": "x", "resourceId": "MedicationRequest/1"},
         "Suggestion": {"label": "x", "uuid": UUID},
-    }[schema]
+    }
+    good = examples[schema]
     valid = validator("components", "schemas", schema).is_valid
     assert valid(good)
     assert not valid({**good, **change})
@@ -174,6 +177,9 @@ class TestOverHttp:
             ("HEAD", "/livez", 200),
             ("OPTIONS", "/livez", 405),
             ("GET", "/readyz", 200),
+            ("GET", f"/{assets().address('pages/evidence.css')}", 200),
+            ("HEAD", f"/{assets().address('pages/evidence.css')}", 200),
+            ("GET", "/static/0/pages/evidence.css", 404),
             ("GET", "/nowhere", 404),
             ("POST", "/cds-services/other", 404),
             ("GET", SELECT, 405),
@@ -346,7 +352,11 @@ class TestRequests:
             for key, value in change.items()
             if key in {"patientId", "draftOrders", "selections", "userId", "encounterId"}
         }
-        request: dict[str, Any] = {"hook": "order-select", "hookInstance": UUID, "context": [context] if listed else context}
+        request: dict[str, Any] = {
+            "hook": "order-select",
+            "hookInstance": UUID,
+            "context": [context] if listed else context,
+        }
         request |= {key: value for key, value in change.items() if key not in context}
         status, _ = asked(site, "POST", SELECT, json=request)
         assert (status == 200) is (request_faults(SELECT, request) == [])
