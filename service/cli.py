@@ -112,7 +112,7 @@ def demo(*, once: bool, as_json: bool) -> None:
         show(shown, Console())
         if once:
             return
-        click.echo(f"\nAsk again:\n{shown.curl}\n\nServing until Ctrl-C.")
+        click.echo(f"\nAsk again:\n{shown.curl}\n\nTry it in a browser:\n{shown.sandbox}\n\nServing until Ctrl-C.")
         _wait()
     click.echo("\nStopped.")
 

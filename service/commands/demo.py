@@ -27,11 +27,12 @@ SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the demo got: the case, the response as it came, and the line that asks again."""
+    """What the demo got: the case, the response as it came, the line that asks again, and the page to try more."""
 
     case: Case
     answer: str
     curl: str
+    sandbox: str
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def demonstration(today: date) -> Iterator[Shown]:
         file.write_bytes(case.body)
         url = f"{base_url}/cds-services/{_service_id(case)}"
         curl = f'curl -s -H "Content-Type: application/json" --data "@{file}" {url}'
-        yield Shown(case, _post(url, case.body), curl)
+        yield Shown(case, _post(url, case.body), curl, f"{base_url}/sandbox")
 
 
 def show(shown: Shown, console: Console) -> None:

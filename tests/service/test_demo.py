@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
 from service.commands.demo import demonstration
 
@@ -54,6 +55,14 @@ def test_the_curl_line_asks_the_same_and_gets_the_same() -> None:
     with demonstration(datetime.now(UTC).date()) as shown:
         again = subprocess.run(shown.curl, shell=True, capture_output=True, text=True, timeout=20, check=False)
         assert again.stdout == shown.answer
+
+
+@pytest.mark.enable_socket
+def test_the_page_that_is_named_is_there_and_its_day_is_today() -> None:
+    with demonstration(datetime.now(UTC).date()) as shown:
+        assert requests.get(shown.sandbox, timeout=20).status_code == 200
+        data = requests.get(f"{shown.sandbox}/data", timeout=20).json()
+        assert data["today"] == shown.case.on.isoformat()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to a child")
