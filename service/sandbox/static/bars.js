@@ -22,14 +22,19 @@ export function rowsOf(explanation, today = "") {
   }));
 }
 
-/** Say what decided, in the words of the explanation. @param {any} item @returns {string} */
+const BASES = /** @type {Record<string, string>} */ ({
+  draft: "a draft of this session", active: "in force in the record", lapse: "lapsed, and nobody stopped it",
+  administration: "by the last dose given", dispense: "by the last supply", stop: "by a recorded stop", replaced: "replaced by a draft",
+});
+
+/** Say what decided. @param {any} item @returns {string} */
 function told(item) {
-  const parts = [`by ${item.basis}`];
-  if (item.lastExposure) parts.push(`last exposure ${item.lastExposure}`);
+  const parts = [BASES[item.basis] ?? item.basis];
   if (item.stop) parts.push(`stopped ${item.stop}`);
+  else if (item.lastExposure) parts.push(`last exposure ${item.lastExposure}`);
   if (item.until) parts.push(`counts until ${item.until}`);
-  parts.push(`windows ${item.window.dosing} and ${item.window.washout} days`);
-  return parts.join(", ");
+  if (item.lastExposure || item.stop) parts.push(`dosing window ${item.window.dosing} days, washout ${item.window.washout} days`);
+  return parts.join("; ");
 }
 
 /** @param {any} item @param {string} today @returns {Bar[]} */

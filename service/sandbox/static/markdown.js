@@ -12,12 +12,15 @@ const ITEM = /^(?:([-*+])|(\d{1,9})[.)])\s+/;
 const RULER = /^\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?$/;
 const BREAKS = [/^#{1,6}\s/, /^>/, /^(```|~~~)/, ITEM, /^([-*_]\s*){3,}$/];
 
+const DEEPEST_QUOTE = 8;
+
 /**
  * Read a text into blocks.
  * @param {string} text
+ * @param {number} [depth] of the quotation that it stands in
  * @returns {Block[]}
  */
-export function parse(text) {
+export function parse(text, depth = 0) {
   const lines = text.replace(/\r\n?/g, "\n").split("\n");
   const blocks = /** @type {Block[]} */ ([]);
   let at = 0;
@@ -27,22 +30,22 @@ export function parse(text) {
       at += 1;
       continue;
     }
-    const [block, next] = blockAt(lines, at, line);
+    const [block, next] = blockAt(lines, at, line, depth);
     blocks.push(block);
     at = next;
   }
   return blocks;
 }
 
-/** @param {string[]} lines @param {number} at @param {string} line @returns {[Block, number]} */
-function blockAt(lines, at, line) {
+/** @param {string[]} lines @param {number} at @param {string} line @param {number} depth @returns {[Block, number]} */
+function blockAt(lines, at, line, depth) {
   if (line.includes("|") && at + 1 < lines.length && RULER.test(lines[at + 1].trim())) return table(lines, at);
   if (/^(```|~~~)/.test(line)) return fenced(lines, at, line.slice(0, 3));
   if (/^([-*_]\s*){3,}$/.test(line)) return [{ tag: "hr", children: [] }, at + 1];
   const heading = /^(#{1,6})\s+(.*?)\s*#*$/.exec(line);
   // A card is a part of a page whose headings are above it.
   if (heading) return [{ tag: "h4", children: inline(heading[2]) }, at + 1];
-  if (line.startsWith(">")) return quoted(lines, at);
+  if (line.startsWith(">") && depth < DEEPEST_QUOTE) return quoted(lines, at, depth);
   if (ITEM.test(line)) return list(lines, at, line);
   return paragraph(lines, at);
 }
@@ -67,11 +70,11 @@ function fenced(lines, at, fence) {
   return [{ tag: "pre", children: [lines.slice(at + 1, end).join("\n")] }, end + 1];
 }
 
-/** @param {string[]} lines @param {number} at @returns {[Block, number]} */
-function quoted(lines, at) {
+/** @param {string[]} lines @param {number} at @param {number} depth @returns {[Block, number]} */
+function quoted(lines, at, depth) {
   const end = endOf(lines, at, (line) => line.startsWith(">"));
   const inner = lines.slice(at, end).map((line) => line.trim().replace(/^>\s?/, ""));
-  return [{ tag: "blockquote", children: parse(inner.join("\n")) }, end];
+  return [{ tag: "blockquote", children: parse(inner.join("\n"), depth + 1) }, end];
 }
 
 /** @param {string[]} lines @param {number} at @param {string} first @returns {[Block, number]} */
