@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { placeOf, rangeOf, rowsOf } from "../../service/sandbox/static/bars.js";
 import { fitting } from "../../service/sandbox/static/combobox.js";
 import { parse } from "../../service/sandbox/static/markdown.js";
-import { draftFields, edited, fieldsOf, nameOf, refOf, statusOf, withDay, withText } from "../../service/sandbox/static/record.js";
+import { draftFields, edited, editsOf, fieldsOf, nameOf, refOf, statusOf, withDay, withText } from "../../service/sandbox/static/record.js";
 import { accepted, bundled, draftOf, freeId, hookRequest, overridden, pasted, resourcesOf, uuid } from "../../service/sandbox/static/requests.js";
 import { addDays, asFragment, begun, daysBetween, fromFragment, movedBy } from "../../service/sandbox/static/session.js";
 import { applied } from "../../service/sandbox/static/suggestions.js";
@@ -63,6 +63,13 @@ test("the hour of a dose stays when its day is changed", () => {
   assert.equal(withDay("2026-02-23T10:00:00-06:00", "2026-01-01"), "2026-01-01T10:00:00-06:00");
   assert.equal(withDay("2026-02", "2026-01-01"), "2026-01-01");
   assert.equal(withDay("2026-02-23", ""), "");
+});
+
+test("an infusion that is moved ends on its new day", () => {
+  const infusion = { resourceType: "MedicationAdministration", id: "i", effectivePeriod: { start: "2026-02-23T10:00:00Z", end: "2026-02-23T12:10:00Z" } };
+  const given = fieldsOf(infusion).find((field) => field.label === "Given");
+  const [after] = edited([infusion], editsOf(infusion, given, withDay(given.value, "2026-01-01")));
+  assert.deepEqual(after.effectivePeriod, { start: "2026-01-01T10:00:00Z", end: "2026-01-01T12:10:00Z" });
 });
 
 test("odd resources have a name, a status and fields", () => {

@@ -127,9 +127,9 @@ function drawAll(how = {}) {
   byId("patient").value = desk.pasted ? "" : desk.session.patient;
   byId("look").textContent = desk.pasted ? "The record and the drafts of the pasted request. Nothing of it is put into the link." : (desk.patient?.look ?? "");
   showConditions(desk);
-  showRecord(byId("record"), desk.record, (edit) => {
-    change({ edits: [...desk.session.edits, edit] });
-    return desk.record.find((resource) => refOf(resource) === edit.ref);
+  showRecord(byId("record"), desk.record, (edits) => {
+    change({ edits: [...desk.session.edits, ...edits] });
+    return desk.record.find((resource) => refOf(resource) === edits[0].ref);
   });
   drawDrafts();
   return refresh(how);

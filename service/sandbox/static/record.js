@@ -2,7 +2,7 @@
 
 /** @typedef {Record<string, any>} Resource */
 /** @typedef {(string | number)[]} Path */
-/** @typedef {{label: string, path: Path, kind: "date" | "choice" | "text", value: string, choices?: string[]}} Field */
+/** @typedef {{label: string, path: Path, kind: "date" | "choice" | "text", value: string, choices?: string[], until?: Path}} Field */
 /** @typedef {{ref: string, path: Path, value: string}} Edit */
 
 const MEDICATIONS = ["MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"];
@@ -77,7 +77,7 @@ export function fieldsOf(resource) {
     case "MedicationAdministration":
       return resource.effectiveDateTime
         ? [status(), field("Given", ["effectiveDateTime"])]
-        : [status(), field("Given", ["effectivePeriod", "start"])];
+        : [status(), { ...field("Given", ["effectivePeriod", "start"]), until: ["effectivePeriod", "end"] }];
     case "MedicationDispense":
       return [status(), field("Handed over", ["whenHandedOver"]), ...[field("Prepared", ["whenPrepared"])].filter(present)];
     default:
@@ -91,6 +91,13 @@ export function draftFields(draft) {
   return fieldsOf(draft).filter((field) => ["Starts", "Ends"].includes(field.label)).concat([
     { label: "Dose", path: ["dosageInstruction", 0, "text"], kind: "text", value: textAt(draft, ["dosageInstruction", 0, "text"]) },
   ]);
+}
+
+/** Write an edit of a field; an infusion that is moved ends on its new day, too. @param {Resource} resource @param {Field} field @param {string} value @returns {Edit[]} */
+export function editsOf(resource, field, value) {
+  const ref = refOf(resource);
+  const end = field.until ? textAt(resource, field.until) : "";
+  return [{ ref, path: field.path, value }, ...(field.until && end ? [{ ref, path: field.until, value: withDay(end, value.slice(0, 10)) }] : [])];
 }
 
 /** @param {any} value @param {Path} path @returns {string} */

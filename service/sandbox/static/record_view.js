@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { editor } from "./editor.js";
-import { datesOf, fieldsOf, isMedication, nameOf, refOf, statusOf } from "./record.js";
+import { datesOf, editsOf, fieldsOf, isMedication, nameOf, refOf, statusOf } from "./record.js";
 
 /** @typedef {import("./record.js").Resource} Resource */
 /** @typedef {import("./record.js").Edit} Edit */
@@ -15,7 +15,7 @@ const KINDS = /** @type {Record<string, string>} */ ({
  * Show a record.
  * @param {HTMLElement} place
  * @param {Resource[]} record
- * @param {(edit: Edit) => Resource | undefined} change tells the change and gets the resource as it is now
+ * @param {(edits: Edit[]) => Resource | undefined} change tells the change and gets the resource as it is now
  */
 export function showRecord(place, record, change) {
   const problems = record.filter((resource) => resource.resourceType === "Condition");
@@ -36,7 +36,7 @@ function person(record) {
   return el("p", { class: "muted small" }, `Synthetic patient${said ? `, ${said}` : ""}`);
 }
 
-/** @param {string} title @param {Resource[]} resources @param {(edit: Edit) => Resource | undefined} change */
+/** @param {string} title @param {Resource[]} resources @param {(edits: Edit[]) => Resource | undefined} change */
 function part(title, resources, change) {
   const list = resources.length
     ? el("ul", { class: "entries" }, ...resources.map((resource) => entry(resource, change)))
@@ -44,7 +44,7 @@ function part(title, resources, change) {
   return [el("h3", {}, title), list];
 }
 
-/** @param {Resource} resource @param {(edit: Edit) => Resource | undefined} change */
+/** @param {Resource} resource @param {(edits: Edit[]) => Resource | undefined} change */
 function entry(resource, change) {
   const line = el("span", { class: "line" });
   const say = (/** @type {Resource} */ now) => line.replaceChildren(
@@ -56,7 +56,7 @@ function entry(resource, change) {
   const fields = fieldsOf(resource);
   if (fields.length === 0) return el("li", {}, line);
   const form = editor(`edit-${ref.replace("/", "-")}`, fields, (field, value) => {
-    const now = change({ ref, path: field.path, value });
+    const now = change(editsOf(resource, field, value));
     if (now) say(now);
   });
   return el("li", {}, el("details", {}, el("summary", {}, line, " ", el("span", { class: "edit" }, "Edit", el("span", { class: "visually-hidden" }, ` ${nameOf(resource)}`))), form));
