@@ -79,7 +79,7 @@ def test_from_a_patient_to_a_stored_override(
     accessible: Callable[[Page], None],
     screenshot: Callable[..., None],
 ) -> None:
-    page = opened(visit, site, height=860)
+    page = opened(visit, site, height=580)
     page.get_by_label("Synthetic patient").select_option(label=CROHN)
     order(page, RINVOQ)
     said(page, re.compile(r"order-select: 1 warning, 1 info\. \d+\.\d ms\."))
@@ -141,7 +141,7 @@ def test_with_keys_alone(visit: Visit, site: str) -> None:
     keys.press("Enter")
     expect(card(page, "warning")).to_contain_text("Overridden:")
     expect(page.get_by_role("heading", name="Decision support")).to_be_focused()
-    page.get_by_role("tab", name="Explanation").focus()
+    page.get_by_role("tab", name="Explain").focus()
     keys.press("ArrowRight")
     expect(page.get_by_role("tab", name="Request")).to_be_focused()
     expect(page.locator("#panel-request")).to_be_visible()

@@ -8,7 +8,7 @@ import { datesOf, editsOf, fieldsOf, isMedication, nameOf, refOf, statusOf } fro
 /** @typedef {import("./record.js").Edit} Edit */
 
 const KINDS = /** @type {Record<string, string>} */ ({
-  MedicationRequest: "order", MedicationStatement: "medication list", MedicationAdministration: "given", MedicationDispense: "dispensed",
+  MedicationRequest: "order", MedicationStatement: "medication list", MedicationAdministration: "dose", MedicationDispense: "supply",
 });
 
 /**

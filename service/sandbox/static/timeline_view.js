@@ -28,7 +28,7 @@ export function showTimeline(place, explanation, today) {
       picture(row, range, today),
       el("div", { class: "muted small" }, row.said)))),
     axis(range, today),
-    legend(),
+    legend(new Set(rows.flatMap((row) => row.bars.map((bar) => bar.kind)))),
   );
 }
 
@@ -64,7 +64,11 @@ function axis(range, today) {
   return el("p", { class: "axis muted small" }, el("span", {}, range.from), el("span", {}, `today ${today}`), el("span", {}, range.to));
 }
 
-function legend() {
-  const sample = (/** @type {string} */ kind, /** @type {string} */ text) => el("li", {}, svg("svg", { viewBox: "0 0 18 12", width: 18, height: 12, "aria-hidden": "true" }, svg("rect", { class: kind, x: 1, y: 2, width: 16, height: 8, rx: 2 })), ` ${text}`);
-  return el("ul", { class: "legend muted small" }, sample("order", "this order"), sample("therapy", "in force"), sample("open", "goes on"), sample("dose", "given"), sample("dosing", "dosing window"), sample("washout", "washout window"));
+const KINDS = /** @type {Record<string, string>} */ ({ order: "this order", therapy: "in force", open: "goes on", dose: "given", dosing: "dosing window", washout: "washout window" });
+
+/** Explain the bars that are there. @param {Set<string>} shown */
+function legend(shown) {
+  const box = () => ({ viewBox: "0 0 18 12", width: 18, height: 12, "aria-hidden": "true" });
+  const sample = (/** @type {string} */ kind) => svg("svg", box(), svg("rect", { class: kind, x: 1, y: 2, width: 16, height: 8 }));
+  return el("ul", { class: "legend muted small" }, ...Object.keys(KINDS).filter((kind) => shown.has(kind)).map((kind) => el("li", {}, sample(kind), ` ${KINDS[kind]}`)));
 }
