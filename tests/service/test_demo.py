@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
 from service.commands.demo import demonstration
 
@@ -50,6 +51,14 @@ def test_nothing_is_left_behind() -> None:
         assert folder.exists()
     assert not folder.exists()
     assert set(threading.enumerate()) <= threads
+
+
+@pytest.mark.enable_socket
+def test_with_the_order_helper_the_public_sandbox_finds_it_at_the_discovery_address() -> None:
+    with demonstration(datetime.now(UTC).date(), order_helper=True) as shown, requests.Session() as session:
+        session.trust_env = False
+        found = session.get(shown.discovery, timeout=20).json()
+        assert [service["id"] for service in found["services"]][-1] == "order-helper"
 
 
 @pytest.mark.enable_socket
