@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, get_args
 
@@ -53,10 +53,11 @@ def page_data(catalogue: Catalogue, options: Options, today: date, *, tokens: bo
     }
 
 
-def record_of(case: str, today: date) -> list[Any]:
+@lru_cache(maxsize=128)
+def record_of(case: str, today: date) -> tuple[Any, ...]:
     """Return the resources that came with a case by prefetch, moved to `today`."""
     prefetch: Mapping[str, Any] = shift(read_case(case), today).request["prefetch"]
-    return [resource for value in prefetch.values() for resource in _resources(value)]
+    return tuple(resource for value in prefetch.values() for resource in _resources(value))
 
 
 def _resources(value: Any) -> Iterator[Any]:

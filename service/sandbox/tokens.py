@@ -85,8 +85,11 @@ def refuse_others(sender: Sender) -> None:
 
     The name in Host has to mean this machine, or a page elsewhere could give its own name our address.
     """
-    host = urlsplit(f"//{sender.host}").hostname
-    ours = sender.origin is not None and urlsplit(sender.origin).netloc == sender.host
+    try:
+        host = urlsplit(f"//{sender.host}").hostname
+        ours = sender.origin is not None and urlsplit(sender.origin).netloc == sender.host
+    except ValueError:
+        host, ours = None, False
     here = is_loopback(sender.remote) and is_loopback(host) and not sender.forwarded
     if not (here and ours and sender.site in (None, "same-origin")):
         raise Forbidden("Tokens are for the page of this service, opened on this machine. Open /sandbox there.")

@@ -90,6 +90,8 @@ def test_all_workers_and_the_next_start_know_the_key(folder: Path) -> None:
         ({"Origin": "https://evil.example.org", "Sec-Fetch-Site": "cross-site"}, {}),
         ({"Origin": "http://127.0.0.1:9999", "Sec-Fetch-Site": "same-site"}, {}),
         ({"Origin": "null"}, {}),
+        ({"Origin": "http://["}, {}),
+        ({**PAGE, "Host": "[127.0.0.1"}, {}),
         ({"Sec-Fetch-Site": "same-origin"}, {}),
         ({**PAGE, "Sec-Fetch-Site": "same-site"}, {}),
         ({**PAGE, "X-Forwarded-For": "192.0.2.7"}, {}),

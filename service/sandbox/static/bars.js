@@ -32,8 +32,8 @@ function told(item) {
   const parts = [BASES[item.basis] ?? item.basis];
   if (item.stop) parts.push(`stopped ${item.stop}`);
   else if (item.lastExposure) parts.push(`last exposure ${item.lastExposure}`);
-  if (item.until) parts.push(`counts until ${item.until}`);
-  if (item.lastExposure || item.stop) parts.push(`dosing window ${item.window.dosing} days, washout ${item.window.washout} days`);
+  if (item.until) parts.push(`${item.state === "past" ? "counted" : "counts"} until ${item.until}`);
+  if ((item.lastExposure || item.stop) && item.state !== "past") parts.push(`dosing window ${item.window.dosing} days, washout ${item.window.washout} days`);
   return parts.join("; ");
 }
 

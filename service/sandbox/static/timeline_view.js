@@ -49,6 +49,8 @@ function picture(row, range, today) {
   });
   // Drawn last, a dose stands before the bar that it begins.
   marks.sort((one, other) => Number(one.classList.contains("dose")) - Number(other.classList.contains("dose")));
+  // Long ago: there is more to the left of what is shown.
+  if (marks.length === 0) marks.push(svg("path", { class: "earlier", d: "M7 6 L1 12 L7 18 Z" }));
   const track = svg("rect", { class: "track", x: 0, y: 11.5, width: WIDTH, height: 1 });
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true", preserveAspectRatio: "none" }, track, ...marks, now(range, today));
 }
