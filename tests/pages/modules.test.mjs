@@ -4,12 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { placeOf, rangeOf, rowsOf } from "../../service/sandbox/static/bars.js";
+import { sorted } from "../../service/sandbox/static/cards_view.js";
 import { fitting } from "../../service/sandbox/static/combobox.js";
 import { parse } from "../../service/sandbox/static/markdown.js";
 import { draftFields, edited, editsOf, fieldsOf, nameOf, refOf, statusOf, withDay, withText } from "../../service/sandbox/static/record.js";
 import { accepted, bundled, draftOf, freeId, hookRequest, overridden, pasted, resourcesOf, uuid } from "../../service/sandbox/static/requests.js";
 import { addDays, asFragment, begun, daysBetween, fromFragment, movedBy } from "../../service/sandbox/static/session.js";
 import { applied } from "../../service/sandbox/static/suggestions.js";
+import { verdictOf } from "../../service/sandbox/static/verdict.js";
 
 const NOW = new Date("2026-03-16T12:00:00Z");
 const SITE = { jurisdiction: "us", profile: "spec" };
@@ -183,6 +185,28 @@ test("bars lie in the range, cut off at its ends", () => {
   assert.equal(placeOf({ kind: "therapy", from: "2025-01-01", to: "2025-02-01" }, range), null);
   const rows = rowsOf(exposure({ basis: "active", dates: { authored: "1999-01-01" } }), "2026-03-16");
   assert.deepEqual(rangeOf(rows, "2026-03-16"), { from: "2025-03-16", to: "2026-06-24" });
+});
+
+const answer = (status, cards) => ({ exchange: { status, ms: 1.25, json: null, path: "", request: "", text: "", requestId: "" }, hook: "order-sign", cards });
+
+test("cards are sorted by severity, as they came within one, and one of no known indicator is kept", () => {
+  const cards = ["x", "info", "critical", "warning", "info"].map((indicator, at) => ({ indicator, at }));
+  assert.deepEqual(sorted(cards).map((card) => card.at), [2, 3, 1, 4, 0]);
+});
+
+test("silence is said only of an empty list that is there", () => {
+  assert.deepEqual(verdictOf(answer(200, []), "Before. "), { text: "Before. order-sign: checked, nothing to say. 1.3 ms.", tone: "good" });
+  for (const broken of [answer(200, null), answer(500, null), answer(412, null), answer(0, null), answer(500, [])]) {
+    const { text, tone } = verdictOf(broken);
+    assert.equal(tone, "critical");
+    assert.doesNotMatch(text, /nothing to say/);
+  }
+});
+
+test("cards are counted by indicator, the loudest first", () => {
+  const cards = [{ indicator: "info" }, { indicator: "warning" }, { indicator: "info" }];
+  assert.deepEqual(verdictOf(answer(200, cards)), { text: "order-sign: 1 warning, 2 info. 1.3 ms.", tone: "warning" });
+  assert.equal(verdictOf(answer(200, [{ indicator: "info" }])).tone, "info");
 });
 
 test("a medicine is found by brand or name, those that begin so first", () => {

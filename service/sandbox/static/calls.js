@@ -12,7 +12,7 @@
  */
 
 // The page lies at /sandbox, wherever a proxy puts the root.
-const ROOT = new URL("./", location.href);
+const addressOf = (/** @type {string} */ path) => new URL(path, new URL("./", location.href));
 
 /**
  * Post a text of JSON, and take the time.
@@ -24,7 +24,7 @@ const ROOT = new URL("./", location.href);
 export async function post(path, request, headers = {}) {
   const began = performance.now();
   try {
-    const answer = await fetch(new URL(path, ROOT), {
+    const answer = await fetch(addressOf(path), {
       method: "POST", body: request, credentials: "omit", redirect: "error",
       headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
     });
@@ -38,14 +38,14 @@ export async function post(path, request, headers = {}) {
 
 /** @param {string} path @returns {Promise<any>} */
 export async function get(path) {
-  const answer = await fetch(new URL(path, ROOT), { credentials: "omit", redirect: "error" });
+  const answer = await fetch(addressOf(path), { credentials: "omit", redirect: "error" });
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
   return answer.json();
 }
 
 /** @param {string} path @returns {Promise<string>} */
 export async function getText(path) {
-  const answer = await fetch(new URL(path, ROOT), { credentials: "omit", redirect: "error" });
+  const answer = await fetch(addressOf(path), { credentials: "omit", redirect: "error" });
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
   return answer.text();
 }

@@ -16,7 +16,8 @@ export function isLoud(card) {
 
 /** Sort as a client shows them: the most severe first, else as they came. @param {Card[]} cards */
 export function sorted(cards) {
-  return [...cards].sort((one, other) => ORDER.indexOf(one.indicator) - ORDER.indexOf(other.indicator));
+  const rank = (/** @type {Card} */ card) => (ORDER.includes(card.indicator) ? ORDER.indexOf(card.indicator) : ORDER.length);
+  return [...cards].sort((one, other) => rank(one) - rank(other));
 }
 
 /**

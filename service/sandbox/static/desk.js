@@ -13,7 +13,7 @@ import { applied } from "./suggestions.js";
  * @property {Exchange} exchange
  * @property {string} hook
  * @property {boolean} real whether it came from the public address
- * @property {any[]} cards
+ * @property {any[] | null} cards null where there is no list of cards, whatever the reason
  * @property {any} explanation or null
  * @property {string} text the explanation in words, or why there is none
  * @property {any} timeline the explanation that has exposures
@@ -77,15 +77,15 @@ export class Desk {
     // The call first, and alone: the time that is shown is its own.
     const real = this.isReal ? await call(service, request, { tokens: this.site.tokens }) : null;
     const explained = await post(path, request);
-    const exchange = real ?? { ...explained, text: explained.status === 200 ? JSON.stringify(explained.json.response) : explained.text };
+    const exchange = real ?? asAnswer(explained);
     const explanation = explained.json?.explanation ?? null;
     const timeline = explanation?.exposures ? explanation : await this.chart();
     // An answer that was overtaken is never shown.
     if (turn !== this.turn) return null;
-    const answered = exchange.status === 200 ? JSON.parse(exchange.text) : null;
+    const cards = exchange.status === 200 && Array.isArray(exchange.json?.cards) ? exchange.json.cards : null;
     const text = explained.json?.text ?? "The request could not be explained; see the response.";
     const hook = this.services.find((item) => item.id === service).hook;
-    this.answer = { exchange, hook, real: real !== null, cards: answered?.cards ?? [], explanation, text, timeline };
+    this.answer = { exchange, hook, real: real !== null, cards, explanation, text, timeline };
     this.overridden = new Map();
     return this.answer;
   }
@@ -127,4 +127,10 @@ export class Desk {
     this.session = { ...this.session, drafts: [], selected: [], signed: [...signed, ...drafts.map((draft) => signedOrder(draft, this.site.today))] };
     this.signing = false;
   }
+}
+
+/** Show what the sandbox was asked as the answer that it holds. @param {Exchange} explained @returns {Exchange} */
+function asAnswer(explained) {
+  const response = explained.json?.response;
+  return response ? { ...explained, json: response, text: JSON.stringify(response) } : explained;
 }

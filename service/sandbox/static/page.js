@@ -1,7 +1,7 @@
 /** The page: what is clicked changes the session, and each change asks the service again. */
 
 import { showExchange, showExplanation, showFeedback, tabs } from "./behind_view.js";
-import { get, getText, problemOf } from "./calls.js";
+import { get } from "./calls.js";
 import { isLoud, showCards } from "./cards_view.js";
 import { combobox } from "./combobox.js";
 import { showConditions, wireConditions } from "./conditions_view.js";
@@ -14,6 +14,7 @@ import { draftOf } from "./requests.js";
 import { wireRunner } from "./runner_view.js";
 import { asFragment, begun, fromFragment } from "./session.js";
 import { showTimeline } from "./timeline_view.js";
+import { verdictOf } from "./verdict.js";
 
 /** @typedef {import("./record.js").Resource} Resource */
 
@@ -56,14 +57,11 @@ async function refresh({ focus = false, note = "", request } = {}) {
 
 /** @param {import("./desk.js").Answer} answer @param {string} note */
 function showAnswer(answer, note) {
-  const { exchange, cards, real } = answer;
-  const { hook } = answer;
+  const { exchange, real } = answer;
   byId("whatif").hidden = real;
   byId("whatif-conditions").textContent = [...desk.conditions].map(([name, value]) => `${name} ${value}`).join(", ") || "no call without a token";
-  const counted = ["critical", "warning", "info"].map((kind) => [cards.filter((card) => card.indicator === kind).length, kind]).filter(([count]) => count);
-  if (exchange.status !== 200) say(`${hook}: ${problemOf(exchange)}`, "critical");
-  else if (cards.length === 0) say(`${note}${hook}: checked, nothing to say. ${exchange.ms.toFixed(1)} ms.`, "good");
-  else say(`${note}${hook}: ${counted.map(([count, kind]) => `${count} ${kind}`).join(", ")}. ${exchange.ms.toFixed(1)} ms.`, cards.some(isLoud) ? "warning" : "info");
+  const { text, tone } = verdictOf(answer, note);
+  say(text, tone);
   drawCards();
   showTimeline(byId("timeline"), answer.timeline, desk.session.on || desk.site.today);
   const about = real ? "as an EHR calls it" : "asked of the sandbox, not of the public address";
@@ -79,7 +77,8 @@ function drawCards() {
       if (desk.session.drafts.length === 0) desk.signing = false;
       drawDrafts();
       showFeedback(byId("panel-feedback"), desk.told);
-      await refresh({ focus: true, note: `${left || "The drafts changed, and the hook was fired again."} ` });
+      const did = (suggestion.actions ?? []).length ? "The drafts changed, and the hook was fired again." : "Advice: no order changed. The hook was fired again.";
+      await refresh({ focus: true, note: `${left || did} ` });
     },
     override: async (card, reason, comment) => {
       await desk.override(card, reason, comment);
@@ -112,7 +111,7 @@ function drawDrafts() {
 
 function drawSigning() {
   const open = (desk.answer?.cards ?? []).filter((card) => isLoud(card) && !desk.overridden.has(card.uuid)).length;
-  const failed = desk.answer !== null && desk.answer.exchange.status !== 200;
+  const failed = desk.answer !== null && desk.answer.cards === null;
   byId("sign").hidden = desk.signing;
   byId("sign").disabled = desk.session.drafts.length === 0;
   byId("back").hidden = byId("complete").hidden = !desk.signing;
