@@ -96,6 +96,23 @@ def serve(**flags: str | None) -> None:
 
 
 @cli.command()
+@click.option("--data-dir", metavar="DIR", help="Data folder that the service runs with.")
+@click.option("--port", metavar="NUMBER", help="Port that it listens on.  [default: 8000]")
+@click.option("--config", metavar="FILE", help="TOML file with settings.")
+@click.option("--wait", "seconds", metavar="SECONDS", type=click.FloatRange(min=0), default=120, help="[default: 120]")
+def reload(*, seconds: float, **flags: str | None) -> None:
+    """Have the running service read its knowledge and overlay again; settings are read at its start alone.
+
+    The service checks them before any worker gets them, and goes on with the old if it finds a problem. Exit code 0: the
+    new knowledge answers in every worker; 1: it was refused; 69: no such service runs; 75: no answer in time.
+    """
+    from service.commands.reload import reload as run
+    from service.settings import load_settings
+
+    run(load_settings(flags), seconds=seconds, say=click.echo)
+
+
+@cli.command()
 @click.option("--once", is_flag=True, help="Stop after showing the card.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response body and nothing else; stops after it.")
 def demo(*, once: bool, as_json: bool) -> None:
