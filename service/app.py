@@ -35,6 +35,7 @@ from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.ledger import Ledger
+from service.openapi.page import openapi_blueprint
 from service.pages import Entry, Pages
 from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
@@ -84,6 +85,8 @@ def create_app(
     # An answer is never a redirect: browsers refuse one for a preflight.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    # OPTIONS is a browser's preflight, for the pages that a browser may call from elsewhere.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     counts, engine = Counts(), _engine(settings, ready=ready)
     trust = trust or build_authenticator(settings)
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
@@ -94,6 +97,7 @@ def create_app(
     app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
+    app.register_blueprint(openapi_blueprint())
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
