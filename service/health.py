@@ -14,6 +14,7 @@ from service.documented import Memory
 from service.errors import ReplayStoreUnavailable, StoreUnavailable
 from service.in_force import Reload, last_reload
 from service.ledger import Ledger
+from service.overlay import summarised
 from service.recording.recorder import Recorder
 from service.settings import Settings
 from service.store import FeedbackStore, State
@@ -91,6 +92,7 @@ def _served(settings: Settings, engine: Engine) -> dict[str, Any]:
     return {
         "version": __version__,
         "knowledge": {"version": engine.catalogue.version, "sha256": engine.catalogue.sha256},
+        **({} if engine.overlaid is None else {"overlay": summarised(engine.overlaid)}),
         "jurisdiction": settings.jurisdiction,
         "disabledRules": list(settings.disabled_rules),
         "loweredIndicators": dict(settings.indicator_ceiling),

@@ -1,7 +1,7 @@
 """What a running `upa-cds serve` says of itself in the data folder: its process, its knowledge, its last reload.
 
-Two files for each port. `serve-PORT.pid` is locked by the process as long as it lives, so that a number which now belongs
-to another program is never sent a signal; `serve-PORT.json` is replaced whole whenever something changes.
+Two files for each port. `serve-PORT.pid` is locked by the process as long as it lives, so that a number that belongs to
+another program by now is never sent a signal; `serve-PORT.json` is replaced whole whenever something changes.
 """
 
 import os
@@ -34,7 +34,7 @@ class Knowledge(msgspec.Struct, frozen=True):
 
 
 class Reload(msgspec.Struct, frozen=True):
-    """The last reload: the how manyeth of this process, since when it stands so, and what was wrong if it was refused."""
+    """The last reload of a process: its number, since when it stands so, and what was wrong if it was refused."""
 
     number: int
     outcome: Outcome

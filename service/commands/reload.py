@@ -41,9 +41,9 @@ def _answer(files: Files, process: int, before: int, seconds: float) -> InForce:
     end = monotonic() + seconds
     while monotonic() < end:
         said = files.read()
-        if said and said.pid == process and said.reload and said.reload.number > before:
-            if said.reload.outcome is not Outcome.REPLACING:
-                return said
+        last = said.reload if said and said.pid == process else None
+        if said and last and last.number > before and last.outcome is not Outcome.REPLACING:
+            return said
         sleep(POLL_SECONDS)
     raise ReloadUnderWay(f"process {process} did not answer within {seconds:g} s. Look at its log and at /readyz.")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cards import Catalogue, KnowledgeError
 from service import telemetry
@@ -21,16 +21,13 @@ from service.errors import ServiceError
 from service.in_force import Files, InForce, Knowledge, Outcome, Reload, now
 from service.settings import Settings
 
-if TYPE_CHECKING:
-    from flask import Flask
-
 Application = Callable[..., Any]
 Respond = Callable[..., Any]
 POLL_SECONDS = 0.05
 
 
-def application(settings: str, before: "Flask | None" = None) -> "Flask":
-    """Make the application of these settings (JSON) and warm it; it may take the place of another."""
+def application(settings: str, before: Any = None) -> Any:
+    """Make the Flask application of these settings (JSON) and warm it; it may take the place of another."""
     from service.app import TRUST, create_app, warm
 
     # Who may call is no matter of the knowledge: keys of clients that are known stay known.
@@ -50,12 +47,12 @@ class Applications:
     """
 
     settings: str = field(repr=False)
-    _made: "Flask | None" = None
+    _made: Any = None
     _catalogue: Catalogue | None = None
     # Shared by the workers, so that one of an older generation knows that it is.
     _generation: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, 1))
 
-    def __call__(self) -> "Flask":
+    def __call__(self) -> Any:
         """Return the application, made if nobody made it yet. Raises KnowledgeError, SettingsError."""
         if self._made is None:
             self.renew()
@@ -81,7 +78,7 @@ class Applications:
         app = application(self.settings, self._made)
         number = (self._generation[0] + 1) % 256
         self._made, self._catalogue = app, app.extensions[EXTENSION].catalogue
-        app.wsgi_app = _leaving(app.wsgi_app, self._generation, number)  # type: ignore[method-assign]
+        app.wsgi_app = _leaving(app.wsgi_app, self._generation, number)
         self._generation[0] = number
 
 

@@ -33,7 +33,7 @@ _HOST = re.compile(r"[a-z][a-z0-9+.-]*\\?:\\?/\\?/([^/\s\"?#]*)", re.IGNORECASE)
 _MOST_OF_A_LINE = 20
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _SHA = re.compile(r"[0-9a-f]{64}")
-_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}(-[0-9A-Za-z.]{1,20})?")
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}(-[0-9A-Za-z.]{1,20})?(\+[a-z0-9-]{1,40}\.\d{1,6})?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from cards import KnowledgeError, load_catalogue
+from cards import KnowledgeError
 from service import __version__
 from service.cases import CaseError
 from service.cluster import cluster
 from service.errors import InvalidRequest, ServiceError, SettingsError
+from service.knowledge import site_catalogue
 from service.recording.format import RecordingError
 from service.recording.lint import Lint
 from service.recording.policy import load_policy
@@ -157,7 +158,7 @@ def _refuse_identified(calls: Corpus, order: Assignment) -> None:
 def _prove_clean(calls: Corpus, site: Settings) -> None:
     """Refuse recordings in which the proof finds something; the first finding is told by its place."""
     policy = load_policy()
-    words = vocabulary(load_catalogue(site.knowledge), policy, listed_words(site.record_words))
+    words = vocabulary(site_catalogue(site), policy, listed_words(site.record_words))
     proof = Lint(words, policy)
     for file in calls.files:
         for finding in proof.findings(file):

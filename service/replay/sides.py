@@ -141,7 +141,9 @@ class Build:
 
     def __init__(self, site: Settings, knowledge: Path | None = None) -> None:
         """Take the settings of the site; a folder of knowledge goes before the site's own."""
-        self._site = site if knowledge is None else site.model_copy(update={"knowledge": knowledge})
+        self._site = (
+            site if knowledge is None else site.model_copy(update={"knowledge": knowledge, "knowledge_sha256": None})
+        )
         self._engine = build_engine(self._site)
         check_rules(self._site, self._engine.catalogue.rules)
         check_options(self._site, self._engine.catalogue.options.ingredients())
