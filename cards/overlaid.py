@@ -56,7 +56,11 @@ def load_overlaid(folder: Path | None, file: Path, localised: Localised) -> tupl
     Version and hash of the catalogue name both. Raises KnowledgeError with every problem of the knowledge or, where
     that has none, of the overlay.
     """
-    known = load_catalogue(folder)
+    return laid_on(load_catalogue(folder), file, localised)
+
+
+def laid_on(known: Catalogue, file: Path, localised: Localised) -> tuple[Catalogue, Overlaid]:
+    """Return a catalogue with the overlay of a file applied, and the overlay; see `load_overlaid`."""
     problems: list[str] = []
     try:
         text = file.read_bytes()

@@ -4,7 +4,7 @@ import json
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -53,14 +53,16 @@ class ReplayFailed(ServiceError):
 class Assignment:
     """What to replay. `old` and `new` are a folder of knowledge, a URL or `site`; without them: recorded, and `site`.
 
-    With `out` every result goes there, and with `resume` an interrupted run goes on from there. With `scheduler`, the
-    address of a Dask cluster, its workers answer, and must reach `out`.
+    `overlay` is a file that the new side lays on its knowledge. With `out` every result goes there, and with `resume`
+    an interrupted run goes on from there. With `scheduler`, the address of a Dask cluster, its workers answer, and must
+    reach `out`.
     """
 
     path: Path | None
     site: Settings
     old: str | None = None
     new: str | None = None
+    overlay: str | None = None
     expect: Path | None = None
     out: Path | None = None
     report: Path | None = None
@@ -77,7 +79,8 @@ class Assignment:
     def plan(self) -> Plan:
         """Return what is compared."""
         old = _spec(self.old) if self.old else SideSpec("recorded")
-        return Plan(old, _spec(self.new or SITE), self.site.model_dump_json(), self.again)
+        new = replace(_spec(self.new or SITE), overlay=self.overlay)
+        return Plan(old, new, self.site.model_dump_json(), self.again)
 
 
 def _spec(text: str) -> SideSpec:
