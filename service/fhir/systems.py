@@ -106,6 +106,11 @@ def _local(address: str, text: str, local: frozenset[str]) -> tuple[Code, ...]:
     return (Code(System.LOCAL, written),) if written in local else ()
 
 
+def is_local(address: str, local: frozenset[str]) -> bool:
+    """Say whether an address is that of a list of which the overlay names a code."""
+    return bool(local) and _folded(address) in {code.partition("|")[0] for code in local}
+
+
 _PARTED = re.compile(r"^(\d{4,5})-(\d{3,4})(?:-\d{1,2})?$")
 
 
