@@ -30,9 +30,7 @@ def artifacts(frame: Frame) -> tuple[Json, ...]:
     listed = (*definitions(frame), *value_sets(frame), *plan_definitions(frame))
     found = (*listed, library(frame, listed))
     if gone := lost(frame.catalogue, found):
-        raise ExportError(
-            f"The knowledge cannot be carried by value sets: {', '.join(gone[:3])} would be known otherwise."
-        )
+        raise ExportError(f"Value sets cannot carry this knowledge: {', '.join(gone[:3])} would be known otherwise.")
     for item in found:
         get_fhir_model_class(item["resourceType"]).model_validate(item)
     return found

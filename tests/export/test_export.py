@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from cards import load_catalogue
 from cards.catalogue import Approval, Catalogue, codes_of
@@ -22,6 +23,7 @@ from cards.recognise import Recogniser
 from service.answer import build_engine
 from service.cases import Case, case_names, read_case
 from service.commands.demo import CASE
+from service.commands.export import export
 from service.export.folder import ExportError, artifacts, departures, files, read, write
 from service.export.frame import EXTENSIONS, LONGEST_ID, Frame, parts_of, resource_id
 from service.export.read_back import ReadVocabulary, lost, read_vocabulary
@@ -257,6 +259,19 @@ def test_a_folder_that_is_not_current_is_told_file_by_file(tmp_path: Path) -> No
         write(tmp_path, made)
     shutil.rmtree(tmp_path)
     assert len(departures(tmp_path, made)) == len(made)
+
+
+def test_check_tells_a_current_folder_from_another_by_its_exit_code(tmp_path: Path) -> None:
+    write(tmp_path, files(FRAME))
+    asked = ["fhir", str(tmp_path), "--check", "--on", str(ON)]
+    current = CliRunner().invoke(export, asked)
+    assert (current.exit_code, current.output.split(":")[0]) == (0, f"{tmp_path} is current")
+    (tmp_path / "PlanDefinition-upadacitinib-jak.json").unlink()
+    other = CliRunner().invoke(export, asked)
+    assert other.exit_code == 1
+    assert f"{tmp_path}: PlanDefinition-upadacitinib-jak.json: missing" in other.output
+    # It looked, and mended nothing.
+    assert not (tmp_path / "PlanDefinition-upadacitinib-jak.json").exists()
 
 
 def test_a_place_that_is_no_folder_is_an_error_that_says_so(tmp_path: Path) -> None:
