@@ -197,6 +197,10 @@ class Settings(BaseModel):
         description="A second service for testing on this machine: it puts drugs into a draft, see Connecting the "
         "public CDS Hooks sandbox.",
     )
+    canonical_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None,
+        description="Address below which what `upa-cds export fhir` writes is published; without it there are URNs.",
+    )
     frame_ancestors: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = Field(
         default=(),
         description="Origins whose pages may show ours in a frame, say the side panel of an EHR, beside our own.",

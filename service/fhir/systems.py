@@ -56,6 +56,11 @@ _OID_PREFIX = "urn:oid:"
 _SNOMED_EDITION = "http://snomed.info/sct/"
 
 
+def address_of(system: System) -> str:
+    """Return the address that FHIR gives a code system."""
+    return _SYSTEMS[system][0]
+
+
 def _folded(system: str) -> str:
     folded = system.strip().rstrip("/").lower().removeprefix(_OID_PREFIX)
     return "http://" + folded.removeprefix("https://") if folded.startswith("https://") else folded
