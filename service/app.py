@@ -42,6 +42,8 @@ from service.pages import Entry, Pages
 from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
 from service.recording.recorder import Recorder, taking
+from service.sandbox.blueprint import sandbox_blueprint
+from service.sandbox.tokens import page_of
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.store import Opener, Place
 from service.tallies import Tallies
@@ -92,7 +94,8 @@ def create_app(
     # OPTIONS is a browser's preflight, for the pages that a browser may call from elsewhere.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     counts, engine = Counts(), _engine(settings, ready=ready)
-    trust = trust or build_authenticator(settings)
+    page = page_of(settings)
+    trust = trust or build_authenticator(settings, () if page is None else (page.client,))
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
     tallies, recorder = Tallies(store), _recorder(settings, engine)
@@ -106,17 +109,24 @@ def create_app(
     app.register_blueprint(openapi_blueprint())
     if settings.order_helper:
         app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
-    shown = (Entry("Dashboard", "dashboard"),) if has_dashboard(settings) else ()
-    site = Pages((Entry("Evidence", "evidence"), *shown), settings.frame_ancestors)
+    site = Pages(_menu(settings), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
-    if shown:
+    if settings.shows_sandbox:
+        app.register_blueprint(sandbox_blueprint(settings, engine, site, trust, page, clock))
+    if has_dashboard(settings):
         app.register_blueprint(dashboard_blueprint(settings, engine, site, store, clock))
     _add_preflights(app, settings)
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, settings))
     app.register_error_handler(Exception, _failed)
     return app
+
+
+def _menu(settings: Settings) -> tuple[Entry, ...]:
+    sandbox = (Entry("Sandbox", "sandbox"),) if settings.shows_sandbox else ()
+    dashboard = (Entry("Dashboard", "dashboard"),) if has_dashboard(settings) else ()
+    return (Entry("Evidence", "evidence"), *dashboard, *sandbox)
 
 
 def application_factory() -> Flask:

@@ -142,7 +142,8 @@ def demo(*, once: bool, as_json: bool, order_helper: bool) -> None:
         show(shown, Console())
         if once:
             return
-        click.echo(f"\nAsk again:\n{shown.curl}\n\nDiscovery: {shown.discovery}\n\nServing until Ctrl-C.")
+        click.echo(f"\nAsk again:\n{shown.curl}\n\nDiscovery: {shown.discovery}\nIn a browser: {shown.sandbox}")
+        click.echo("\nServing until Ctrl-C.")
         _wait()
     click.echo("\nStopped.")
 

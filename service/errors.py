@@ -49,6 +49,14 @@ class Unauthorized(ServiceError):
         self.client = client
 
 
+class Forbidden(ServiceError):
+    """Whoever asks may not have this, whoever it is."""
+
+    status = 403
+    code = "forbidden"
+    exit_code = 77
+
+
 class UnknownService(ServiceError):
     """No service, or no page, has this address."""
 

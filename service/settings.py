@@ -204,6 +204,11 @@ class Settings(BaseModel):
         description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
         "and links appear only with it.",
     )
+    sandbox: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="The page /sandbox to try the service: `auto` is on where only this machine is served, "
+        "`on` shows it to whoever reaches the service.",
+    )
     order_helper: bool = Field(
         default=False,
         description="A second service for testing on this machine: it puts drugs into a draft, see Connecting the "
@@ -319,6 +324,21 @@ class Settings(BaseModel):
     def loopback(self) -> bool:
         """Tell whether only programs on this machine can reach the service."""
         return is_loopback(self.host)
+
+    @property
+    def stays_here(self) -> bool:
+        """Tell whether the service is meant for this machine alone: a public address means a proxy before it."""
+        return self.loopback and (self.public_base_url is None or is_loopback(urlsplit(self.public_base_url).hostname))
+
+    @property
+    def shows_sandbox(self) -> bool:
+        """Tell whether there is a page /sandbox."""
+        return self.sandbox == "on" or (self.sandbox == "auto" and self.stays_here)
+
+    @property
+    def sandbox_signs(self) -> bool:
+        """Tell whether the page /sandbox gets tokens for its calls: where calls need one, and only on this machine."""
+        return self.shows_sandbox and self.stays_here and any(client.has_keys for client in self.clients)
 
     @property
     def address(self) -> str:
