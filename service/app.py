@@ -17,6 +17,7 @@ from service.answer import OVER_HTTP, Engine, answer, build_engine
 from service.cases import read_case
 from service.clients.auth import Authenticator, build_authenticator
 from service.cors import cors_headers
+from service.dashboard.page import dashboard_blueprint, has_dashboard
 from service.discovery import SERVICES
 from service.documented import Memory
 from service.errors import (
@@ -45,6 +46,7 @@ from service.sandbox.blueprint import sandbox_blueprint
 from service.sandbox.tokens import page_of
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.store import Opener, Place
+from service.tallies import Tallies
 from service.telemetry import Counts
 from service.tls import refuse_unusable_authorities
 
@@ -52,6 +54,7 @@ EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
 LEDGER = "upa_cds_ledger"
 RECORDER = "upa_cds_recorder"
+TALLIES = "upa_cds_tallies"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
 PREFLIGHTS = {
@@ -95,12 +98,14 @@ def create_app(
     trust = trust or build_authenticator(settings, () if page is None else (page.client,))
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
-    recorder = _recorder(settings, engine)
+    tallies, recorder = Tallies(store), _recorder(settings, engine)
     refuse_unusable_authorities(settings)
-    app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
+    app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder, TALLIES: tallies}
+    app.register_blueprint(
+        hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, tallies, fhir, recorder)
+    )
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder, tallies))
     app.register_blueprint(openapi_blueprint())
     if settings.order_helper:
         app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
@@ -109,6 +114,8 @@ def create_app(
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
     if settings.shows_sandbox:
         app.register_blueprint(sandbox_blueprint(settings, engine, site, trust, page, clock))
+    if has_dashboard(settings):
+        app.register_blueprint(dashboard_blueprint(settings, engine, site, store, clock))
     _add_preflights(app, settings)
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, settings))
@@ -118,7 +125,8 @@ def create_app(
 
 def _menu(settings: Settings) -> tuple[Entry, ...]:
     sandbox = (Entry("Sandbox", "sandbox"),) if settings.shows_sandbox else ()
-    return (Entry("Evidence", "evidence"), *sandbox)
+    dashboard = (Entry("Dashboard", "dashboard"),) if has_dashboard(settings) else ()
+    return (Entry("Evidence", "evidence"), *dashboard, *sandbox)
 
 
 def application_factory() -> Flask:

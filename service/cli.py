@@ -19,6 +19,7 @@ import click
 from service import __version__
 from service.commands.clients import client, token
 from service.commands.conformance import conformance
+from service.commands.dashboard import dashboard
 from service.commands.export import export
 from service.commands.record import record
 from service.commands.replay import replay
@@ -80,6 +81,7 @@ def cli() -> None:
 
 cli.add_command(client)
 cli.add_command(conformance)
+cli.add_command(dashboard)
 cli.add_command(db)
 cli.add_command(export)
 cli.add_command(record)

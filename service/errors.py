@@ -134,6 +134,15 @@ class StoreUnavailable(ServiceError):
         self.state = state
 
 
+class TooManyAttempts(ServiceError):
+    """Somebody tried wrong passwords; for a while nobody is let in who was not before."""
+
+    status = 429
+    code = "throttled"
+    exit_code = 75
+    retry_after = 60
+
+
 class KeysUnavailable(ServiceError):
     """The public keys of a client cannot be obtained; `reason` is of a fixed vocabulary."""
 

@@ -32,6 +32,7 @@ from pydantic_core import ErrorDetails
 
 from service.errors import SettingsError
 from service.fhir_server import FhirServer, FhirServers
+from service.password import is_hash
 from service.trust import Profile, Trust, is_loopback, told_apart
 
 PREFIX = "UPA_CDS_"
@@ -98,6 +99,17 @@ def _text(value: object) -> object:
 # Settings travel to the workers as JSON, and there the secret is needed.
 Database = Annotated[
     SecretStr, AfterValidator(_database), PlainSerializer(SecretStr.get_secret_value, when_used="json")
+]
+
+
+def _password_hash(value: SecretStr) -> SecretStr:
+    if not is_hash(value.get_secret_value()):
+        raise ValueError("give the line that upa-cds dashboard password prints; a password itself has no place here")
+    return value
+
+
+PasswordHash = Annotated[
+    SecretStr, AfterValidator(_password_hash), PlainSerializer(SecretStr.get_secret_value, when_used="json")
 ]
 
 # For the table of settings: a path to a file and not to a folder.
@@ -258,6 +270,11 @@ class Settings(BaseModel):
     )
     feedback_retention_days: int = Field(
         default=400, ge=1, le=36_500, description="How long `upa-cds db prune` keeps issued cards and their feedback."
+    )
+    dashboard_password_hash: PasswordHash | None = Field(
+        default=None,
+        description="Hash of the password of /dashboard, made by `upa-cds dashboard password`; without it the "
+        "dashboard is shown on this machine only, where no client has keys.",
     )
     user_comments: Literal["drop", "keep"] = Field(
         default="drop",
@@ -505,7 +522,7 @@ def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
     # A table says too much, and an address may hold a password.
     given_value = detail["input"]
     quiet = (
-        name in ("public_base_url", "database_url")
+        name in ("public_base_url", "database_url", "dashboard_password_hash")
         or not isinstance(given_value, str | int | float)
         or "@" in str(given_value)
     )
