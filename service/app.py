@@ -3,7 +3,6 @@
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
-from logging.config import dictConfig
 from time import perf_counter
 
 import msgspec
@@ -14,6 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from cards import KnowledgeError
 from service import telemetry
 from service.answer import OVER_HTTP, Engine, answer, build_engine
+from service.audit.trail import Trail
 from service.cases import read_case
 from service.clients.auth import Authenticator, build_authenticator
 from service.cors import cors_headers
@@ -49,8 +49,10 @@ EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
 LEDGER = "upa_cds_ledger"
 RECORDER = "upa_cds_recorder"
+TRAIL = "upa_cds_trail"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 PREFLIGHTS = {
     "/cds-services": "GET, HEAD, OPTIONS",
     "/cds-services/<_>": "POST, OPTIONS",
@@ -85,12 +87,14 @@ def create_app(
     trust = build_authenticator(settings)
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
-    recorder = _recorder(settings, engine)
+    recorder, trail = _recorder(settings, engine), Trail.of_site(settings, pseudonyms, clock)
     refuse_unusable_authorities(settings)
-    app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
-    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
+    app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder, TRAIL: trail}
+    app.register_blueprint(
+        hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder, trail)
+    )
+    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger, trail))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder, trail))
     app.register_blueprint(openapi_blueprint())
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))
@@ -105,7 +109,7 @@ def create_app(
 def application_factory() -> Flask:
     """Make the application for any WSGI server, from the environment and the TOML file it names."""
     settings = load_settings()
-    dictConfig(telemetry.logging_config(settings.log_level))
+    telemetry.configure_logging(settings.log_level)
     return create_app(settings)
 
 
@@ -191,7 +195,12 @@ def _log(status: int) -> None:
     level = logging.ERROR if status >= 500 else logging.INFO if said or status >= 400 else logging.DEBUG
     duration = round((perf_counter() - g.began) * 1000, 1)
     fields = {"outcome": "refused" if status >= 400 else None, "status": status, "duration_ms": duration} | said
-    telemetry.write("call", level=level, request_id=g.request_id, method=request.method, **fields)
+    telemetry.write("call", level=level, request_id=g.request_id, method=_method(), **fields)
+
+
+def _method() -> str:
+    """Name the method of the request; a word that a caller made up is not repeated."""
+    return request.method if request.method in METHODS else "other"
 
 
 def _failed(error: Exception) -> Response:

@@ -204,6 +204,13 @@ class Settings(BaseModel):
         default=None,
         description="Text file of further words that recordings may keep in medication texts, say of the formulary.",
     )
+    audit_dir: Path | None = Field(
+        default=None, description="Folder for the audit trail of decisions; without it none is kept."
+    )
+    audit_calls: Literal["decisions", "all"] = Field(
+        default="decisions",
+        description="What the audit trail holds: calls about a drug of ours and feedback, or also calls out of scope.",
+    )
     fhir_seconds: float = Field(
         default=1.2,
         gt=0,

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
-from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from service.pseudonyms import Pseudonyms
 from service.settings import Settings
 from service.store import Place, State
 from service.store.own import own_migrated, state_at
-from service.telemetry import logging_config
+from service.telemetry import configure_logging, logging_config
 from service.tls import refuse_unusable_tls
 
 # A stalled client holds one thread and nothing else; past the backpressure, connections wait in the backlog.
@@ -38,7 +37,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     prepare_data_dir(settings.data_dir)
     refuse_unusable_tls(settings)
     # What the start has to say about clients' keys is a log line like any other.
-    dictConfig(logging_config(settings.log_level))
+    configure_logging(settings.log_level)
     text = settings.model_dump_json()
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
     prepare_records(settings, announce, meanwhile=partial(application, text))
