@@ -4,6 +4,7 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import msgspec
 from flask import Flask, Response, g, request
@@ -45,11 +46,15 @@ from service.store import Opener, Place
 from service.telemetry import Counts
 from service.tls import refuse_unusable_authorities
 
+if TYPE_CHECKING:
+    from service.metrics.metrics import Metrics
+
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
 LEDGER = "upa_cds_ledger"
 RECORDER = "upa_cds_recorder"
 TRAIL = "upa_cds_trail"
+METRICS = "upa_cds_metrics"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -90,6 +95,8 @@ def create_app(
     recorder, trail = _recorder(settings, engine), Trail.of_site(settings, pseudonyms, clock)
     refuse_unusable_authorities(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder, TRAIL: trail}
+    if settings.metrics_port is not None:
+        app.extensions[METRICS] = _metrics(settings, engine, counts, store, ledger, memory, recorder, trail)
     app.register_blueprint(
         hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder, trail)
     )
@@ -101,7 +108,7 @@ def create_app(
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
-    app.after_request(lambda response: _finish(response, settings))
+    app.after_request(lambda response: _finish(response, settings, app.extensions.get(METRICS)))
     app.register_error_handler(Exception, _failed)
     return app
 
@@ -154,6 +161,35 @@ def _recorder(settings: Settings, engine: Engine | None) -> Recorder | None:
     return None if made_with is None else Recorder(made_with)
 
 
+def _metrics(
+    settings: Settings,
+    engine: Engine | None,
+    counts: Counts,
+    store: Opener,
+    ledger: Ledger,
+    memory: Memory,
+    recorder: Recorder | None,
+    trail: Trail | None,
+) -> "Metrics":
+    # Only who wants metrics needs what they are counted with.
+    from service.metrics.metrics import Metrics, Watched
+
+    counted = {
+        "deviations": counts,
+        "database_losses": ledger.counts,
+        "exceptions": memory.counts,
+        "log_fields_withheld": telemetry.WITHHELD,
+        **({} if recorder is None else {"recordings": recorder.counts}),
+        **({} if trail is None else {"audit_lines": trail.counts}),
+    }
+    watched = Watched(counted, lambda: ledger.waiting, lambda: store().check())
+    if engine is None:
+        return Metrics(watched)
+    quiet = {*settings.disabled_rules, *settings.silent_rules}
+    known = engine.catalogue
+    return Metrics(watched, (known.version, known.sha256), [rule for rule in known.rules if rule not in quiet])
+
+
 def _add_preflights(app: Flask, settings: Settings) -> None:
     """Answer a browser's OPTIONS for every page it may call, without asking who calls (brief section 8)."""
     for rule, methods in PREFLIGHTS.items():
@@ -170,14 +206,18 @@ def _begin() -> None:
     g.request_id = telemetry.request_id(request.headers.get("X-Request-ID"))
 
 
-def _finish(response: Response, settings: Settings) -> Response:
+def _finish(response: Response, settings: Settings, metrics: "Metrics | None") -> Response:
     _read_rest()
     for name, value in cors_headers(request.headers.get("Origin"), settings).items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
-    _log(response.status_code)
+    seconds = perf_counter() - g.began
+    _log(response.status_code, seconds)
+    if metrics is not None:
+        call = g.get("call")
+        metrics.call(g.get("said", {}), response.status_code, seconds, call.given if call else None)
     return response
 
 
@@ -190,10 +230,10 @@ def _read_rest() -> None:
             rest += len(chunk)
 
 
-def _log(status: int) -> None:
+def _log(status: int, seconds: float) -> None:
     said = g.get("said", {})
     level = logging.ERROR if status >= 500 else logging.INFO if said or status >= 400 else logging.DEBUG
-    duration = round((perf_counter() - g.began) * 1000, 1)
+    duration = round(seconds * 1000, 1)
     fields = {"outcome": "refused" if status >= 400 else None, "status": status, "duration_ms": duration} | said
     telemetry.write("call", level=level, request_id=g.request_id, method=_method(), **fields)
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 
 from service.errors import SettingsError
+from service.folders import prepared
 from service.pseudonyms import FILE as KEY_FILE
 from service.pseudonyms import Pseudonyms
-from service.settings import Settings
+from service.settings import Settings, share_metrics
 from service.store import Place, State
 from service.store.own import own_migrated, state_at
 from service.telemetry import configure_logging, logging_config
@@ -25,6 +27,7 @@ from service.tls import refuse_unusable_tls
 THREADS = 64
 BACKPRESSURE = 128
 DRAIN_SECONDS = 10
+METRICS_FOLDER = "metrics"
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -35,6 +38,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     refuse_open_door(settings)
     refuse_taken_port(settings)
     prepare_data_dir(settings.data_dir)
+    prepare_metrics(settings)
     refuse_unusable_tls(settings)
     # What the start has to say about clients' keys is a log line like any other.
     configure_logging(settings.log_level)
@@ -44,7 +48,9 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
-    granian_server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
+    granian_server(settings).serve(
+        target_loader=partial(in_worker, settings, partial(application, text)), wrap_loader=False
+    )
 
 
 @cache
@@ -56,6 +62,18 @@ def application(settings: str) -> Callable[..., Any]:
     warm(app)
     # Once for all workers, which are forked, rather than in each with its first card.
     import_module("service.store.sql")
+    return app
+
+
+def in_worker(settings: Settings, load: Callable[[], Any]) -> Any:
+    """Load the application in a worker, and begin what runs beside the calls there."""
+    app = load()
+    if settings.metrics_port is not None:
+        from service.app import METRICS
+        from service.metrics.server import MetricsServer
+
+        folder = settings.data_dir / METRICS_FOLDER
+        MetricsServer(app.extensions[METRICS], folder, settings.metrics_host, settings.metrics_port).start()
     return app
 
 
@@ -83,9 +101,13 @@ def refuse_open_door(settings: Settings) -> None:
 
 def refuse_taken_port(settings: Settings) -> None:
     """Refuse a port in use: granian would share it silently and get a part of the calls."""
-    place = f"port {settings.port} on {settings.host}"
-    taken = SettingsError(f"{place}: another program uses it. Stop that program, or choose another --port.")
-    family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    _refuse_taken(settings.host, settings.port, "port", "--port", "--host")
+
+
+def _refuse_taken(host: str, port: int, name: str, port_choice: str, host_choice: str) -> None:
+    place = f"{name} {port} on {host}"
+    taken = SettingsError(f"{place}: another program uses it. Stop that program, or choose another {port_choice}.")
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, socket.SOCK_STREAM) as caller:
         caller.settimeout(0.5)
         if caller.connect_ex(address) == 0:
@@ -100,7 +122,28 @@ def refuse_taken_port(settings: Settings) -> None:
             if error.errno == errno.EADDRINUSE:
                 raise taken from error
             reason = f"it cannot be used ({error.strerror})"
-            raise SettingsError(f"{place}: {reason}. Choose another --host or --port.") from error
+            raise SettingsError(f"{place}: {reason}. Choose another {host_choice} or {port_choice}.") from error
+
+
+def prepare_metrics(settings: Settings) -> None:
+    """Make ready what the metrics are counted with, before anything is counted.
+
+    Raises SettingsError where it is not installed, or where the port cannot be used.
+    """
+    if settings.metrics_port is None:
+        return
+    if find_spec("prometheus_client") is None:
+        raise SettingsError(
+            "metrics_port: metrics need prometheus-client, which is not installed. "
+            "Install it: pip install 'upadacitinib-cds[metrics]'."
+        )
+    if settings.metrics_port == settings.port:
+        raise SettingsError(f"metrics_port {settings.port}: this is the port of the service. Choose another.")
+    _refuse_taken(settings.metrics_host, settings.metrics_port, "metrics_port", "metrics_port", "metrics_host")
+    folder = prepared("data_dir", settings.data_dir / METRICS_FOLDER)
+    for left in folder.glob("*.db"):
+        left.unlink()
+    share_metrics(folder)
 
 
 def prepare_data_dir(folder: Path) -> None:

@@ -64,7 +64,7 @@ class Site:
             used.take(item)
         assert used.flush(20)
         used.close()
-        return sorted(set(self.segments()) - before)[-1]
+        return max(set(self.segments()) - before)
 
     def killed(self, *items: Decision) -> Path:
         """Leave a segment as a killed process does: without a seal, and nobody has its lock."""
