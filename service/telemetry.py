@@ -11,6 +11,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from logging.config import dictConfig
 from threading import Lock
 from typing import Any
@@ -31,12 +32,18 @@ def _number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
+# There are few of them, and each call says some.
+@lru_cache(maxsize=2048)
+def _plain(text: str) -> bool:
+    return _WORD.fullmatch(text) is not None
+
+
 def _word(value: Any) -> bool:
-    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+    return isinstance(value, str) and _plain(value)
 
 
 def _words(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(map(_word, value))
+    return isinstance(value, list | tuple) and (not value or all(map(_word, value)))
 
 
 def _phrase(value: Any) -> bool:
@@ -78,7 +85,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "at": _phrase,
     "problems": _of_the_site,
 }
-"""Every field of a log line, in its order, and the form that its value has."""
+"""Every field of a log line, and the form that its value has."""
 
 
 def request_id(incoming: str | None) -> str:
@@ -95,10 +102,15 @@ def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def _allowed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in fields.items() if value is not None}
-    allowed = {name: given[name] for name, fits in FIELDS.items() if name in given and fits(given[name])}
-    if len(allowed) < len(given):
-        WITHHELD.add(name if name in FIELDS else UNKNOWN for name in given.keys() - allowed.keys())
+    allowed: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is None:
+            continue
+        fits = FIELDS.get(name)
+        if fits is not None and fits(value):
+            allowed[name] = value
+        else:
+            WITHHELD.add((UNKNOWN if fits is None else name,))
     return allowed
 
 

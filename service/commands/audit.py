@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 NOT_INTACT = 1
+INTACT, VERIFIED_AT = "upa_cds_audit_intact", "upa_cds_audit_verified_timestamp_seconds"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -35,8 +36,14 @@ def audit() -> None:
 
 @audit.command()
 @click.option("--head", metavar="HASH", help="A hash that an earlier verify ended with: the trail must go on from it.")
+@click.option(
+    "--metrics",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the outcome there too, for the textfile collector of Prometheus' node exporter (*.prom).",
+)
 @_site
-def verify(folder: Path | None, *, head: str | None, **flags: str | None) -> None:
+def verify(folder: Path | None, *, head: str | None, metrics: Path | None, **flags: str | None) -> None:
     """Prove that no line of the audit trail was altered, removed, moved or cut off; else say which.
 
     Exit code 0: the trail is as it was written; 1: it is not; 65: there is none.
@@ -46,7 +53,10 @@ def verify(folder: Path | None, *, head: str | None, **flags: str | None) -> Non
     trail, key, _ = _trail(folder, flags)
     found = verified(trail, key)
     _tell(found)
-    if head is not None and not found.known(head):
+    goes_on = head is None or found.known(head)
+    if metrics is not None:
+        _write_metrics(metrics, intact=found.intact and goes_on)
+    if not goes_on:
         click.echo(f"upa-cds: {trail}: the index does not go on from {head}: its end was cut off.", err=True)
         sys.exit(NOT_INTACT)
     if not found.intact:
@@ -128,6 +138,18 @@ def _day(text: str | None, option: str) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise click.BadParameter(f"{text} is no day. Write it as YYYY-MM-DD.", param_hint=option) from None
+
+
+def _write_metrics(file: Path, *, intact: bool) -> None:
+    """Write the outcome whole: the collector reads at any time."""
+    now = datetime.now(UTC).timestamp()
+    draft = file.with_suffix(".draft")
+    said = {INTACT: int(intact), VERIFIED_AT: int(now)}
+    try:
+        draft.write_text("".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in said.items()))
+        draft.replace(file)
+    except OSError as error:
+        raise InvalidRequest(f"{file}: cannot be written ({error.strerror}). Give another file.") from None
 
 
 def _tell(found: "Verified") -> None:

@@ -40,6 +40,15 @@ def test_verify_fails_on_an_altered_trail_and_names_the_line(site: Site) -> None
     assert done.output == f"upa-cds: {file.name}, line 2: was altered: its hash is not that of its content\n"
 
 
+def test_verify_writes_its_outcome_for_prometheus(site: Site) -> None:
+    file, told = site.wrote(decision()), site.folder / "audit.prom"
+    assert run(site, "verify", "--metrics", str(told)).exit_code == 0
+    assert "\nupa_cds_audit_intact 1\n" in told.read_text()
+    file.unlink()
+    assert run(site, "verify", "--metrics", str(told)).exit_code == 1
+    assert "\nupa_cds_audit_intact 0\n" in told.read_text()
+
+
 @pytest.mark.parametrize("command", ["verify", "export"])
 def test_a_folder_without_a_trail_is_bad_input(site: Site, command: str) -> None:
     site.trail.mkdir()

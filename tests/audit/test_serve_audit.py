@@ -12,7 +12,8 @@ from service.audit.export import exported
 from service.audit.trail import audit_key
 from service.audit.verify import Verified, verified
 from service.settings import Settings
-from tests.service.test_serve import SELECT, answers, call, recorded_request, running, wait_until, worker_pids
+from tests.fakes import SELECT
+from tests.service.test_serve import answers, call, recorded_request, running, wait_until, worker_pids
 
 pytestmark = pytest.mark.enable_socket
 

@@ -13,8 +13,9 @@ from uuid import uuid4
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.fakes import SELECT
 from tests.loopback import free_port
-from tests.service.test_serve import ROOT, SELECT, answers, call, recorded_request, running, wait_until, worker_pids
+from tests.service.test_serve import ROOT, answers, call, recorded_request, running, wait_until, worker_pids
 
 pytestmark = pytest.mark.enable_socket
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
