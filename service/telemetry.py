@@ -84,6 +84,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "error": _phrase,
     "at": _phrase,
     "problems": _of_the_site,
+    "knowledge": _of_the_site,
 }
 """Every field of a log line, and the form that its value has."""
 
