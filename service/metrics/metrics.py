@@ -3,7 +3,7 @@
 What other parts count for `/readyz` is carried over now and then, and costs a call nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +24,12 @@ _YES = {True: "yes", False: "no"}
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is asked for now and then: counts with the metric they go to, and how the database stands.
+    """What is asked for now and then: counts behind the metric they go to, and how the database stands.
 
     `waiting` counts what is queued for it; `check` raises where it cannot be used.
     """
 
-    counts: Mapping[str, Counts]
+    counts: Sequence[tuple[str, Counts]]
     waiting: Callable[[], int]
     check: Callable[[], object]
 
@@ -74,7 +74,7 @@ class Metrics:
 
     def refresh(self) -> None:
         """Carry over what others count, and ask how the database stands."""
-        for family, counts in self.watched.counts.items():
+        for family, counts in self.watched.counts:
             for name, number in counts.seen().items():
                 new = number - self._carried.get((family, name), 0)
                 if new:

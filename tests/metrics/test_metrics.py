@@ -118,7 +118,7 @@ def test_a_refusal_is_counted_by_its_reason(
 
 def test_what_others_count_is_carried_over_once() -> None:
     counts = Counts()
-    metrics = Metrics(Watched({"deviations": counts}, lambda: 4, lambda: None), ("1.0.0", "ab"))
+    metrics = Metrics(Watched([("deviations", counts)], lambda: 4, lambda: None), ("1.0.0", "ab"))
     counts.add(["user-id-missing"] * 2)
     metrics.refresh()
     metrics.refresh()
@@ -135,6 +135,6 @@ def test_a_database_that_cannot_be_used_is_a_nought() -> None:
     def check() -> None:
         raise StoreUnavailable("cannot be used")
 
-    metrics = Metrics(Watched({}, lambda: 0, check))
+    metrics = Metrics(Watched((), lambda: 0, check))
     metrics.refresh()
     assert value(metrics, "upa_cds_database_usable", database="feedback") == 0
