@@ -35,6 +35,8 @@ from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.ledger import Ledger
+from service.pages import Entry, Pages
+from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
 from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
@@ -86,7 +88,9 @@ def create_app(
     app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
-    app.register_blueprint(evidence_blueprint(engine, lambda: clock().astimezone(settings.zone).date()))
+    site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
+    app.register_blueprint(pages_blueprint(site))
+    app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, settings))
@@ -164,7 +168,7 @@ def _finish(response: Response, settings: Settings) -> Response:
         response.headers.setdefault(name, value)
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     _log(response.status_code)
     return response
 

@@ -1,27 +1,26 @@
 """The evidence pages: the whole registry, and that of one rule; a page to read and print, or JSON."""
 
-from base64 import b64encode
 from collections.abc import Callable
 from datetime import date
-from hashlib import sha256
-from importlib.resources import files
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, request
 
 from service.answer import Engine
 from service.errors import InvalidRequest, NotReady
+from service.pages import Pages
+from service.pages.blueprint import page_response
 from service.registry import registry
 
 HTML, JSON = "text/html", "application/json"
 FORMATS = {"html": HTML, "json": JSON}
+TEMPLATE = "pages/templates/evidence.html"
 
 
-def evidence_blueprint(engine: Engine | None, today: Callable[[], date]) -> Blueprint:
+def evidence_blueprint(engine: Engine | None, site: Pages, today: Callable[[], date]) -> Blueprint:
     """Make /evidence and /evidence/<rule>; approvals are judged on the site's day, which `today` tells."""
     pages = Blueprint("evidence", __name__)
-    style = files("service").joinpath("templates", "evidence.css").read_text(encoding="utf-8")
 
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/evidence", provide_automatic_options=False)
@@ -31,7 +30,7 @@ def evidence_blueprint(engine: Engine | None, today: Callable[[], date]) -> Blue
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         said = registry(engine.catalogue, today(), rule=rule)
-        response = _page(said, style) if wanted == HTML else _data(said)
+        response = page_response(site, TEMPLATE, said=said) if wanted == HTML else _data(said)
         # What is sent depends on both, and a cache must know.
         response.headers["Vary"] = "Accept, Origin"
         return response
@@ -51,18 +50,3 @@ def _wanted() -> str:
 
 def _data(said: dict[str, Any]) -> Response:
     return Response(msgspec.json.encode(said), mimetype=JSON)
-
-
-def _page(said: dict[str, Any], style: str) -> Response:
-    response = Response(render_template("evidence.html", said=said, style=style), mimetype=HTML)
-    response.headers["Content-Security-Policy"] = content_security_policy(style)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def content_security_policy(style: str) -> str:
-    """Allow the page's own style sheet, by its hash, and nothing else: no script, no image, no frame, no form."""
-    digest = b64encode(sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )

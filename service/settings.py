@@ -181,6 +181,10 @@ class Settings(BaseModel):
         description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
         "and links appear only with it.",
     )
+    frame_ancestors: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = Field(
+        default=(),
+        description="Origins whose pages may show ours in a frame, say the side panel of an EHR, beside our own.",
+    )
     record_dir: Path | None = Field(
         default=None, description="Folder for de-identified recordings of hook calls; without it nothing is recorded."
     )
@@ -301,7 +305,9 @@ class Settings(BaseModel):
 
 # Every key of a table in the TOML file.
 _KEYS = (*Client.model_fields, *FhirServer.model_fields)
-FILE_ONLY = frozenset({"disabled_rules", "silent_rules", "indicator_ceiling", "options", "fhir_servers", "clients"})
+FILE_ONLY = frozenset(
+    {"disabled_rules", "silent_rules", "indicator_ceiling", "options", "frame_ancestors", "fhir_servers", "clients"}
+)
 SCALARS = tuple(name for name in Settings.model_fields if name not in FILE_ONLY)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from service.answer import Engine, answer, build_engine
+from service.answer import Answer, Engine, answer, build_engine
 from service.cases import Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
 from service.errors import ServiceError, operation_outcome
@@ -61,25 +61,27 @@ def service_of(case: Case) -> Service:
 
 
 def in_process(case: Case, knowledge: Path | None = None) -> tuple[int, Any]:
-    """Answer a case in this process, with the settings of the case and its own day, called by its first client."""
-    engine, client = _site(_settings(case), knowledge)
+    """Answer a case in this process and return status and body; see `answered`."""
     try:
-        given = answer(
-            case.body,
-            service_of(case),
-            engine=engine,
-            on=case.on,
-            client=client,
-            fhir=case.fhir,
-            documented=lambda _: case.exceptions,
-        )
+        given, _ = answered(case, knowledge)
     except ServiceError as error:
         return error.status, operation_outcome(error)
     return 200, json.loads(given.body)
 
 
-def _settings(case: Case) -> str:
-    return json.dumps(dict(case.settings), sort_keys=True)
+def answered(case: Case, knowledge: Path | None = None) -> tuple[Answer, Engine]:
+    """Answer a case with its settings, on its day, called by its first client. Raises the ServiceError it leads to."""
+    engine, client = _site(json.dumps(dict(case.settings), sort_keys=True), knowledge)
+    given = answer(
+        case.body,
+        service_of(case),
+        engine=engine,
+        on=case.on,
+        client=client,
+        fhir=case.fhir,
+        documented=lambda _: case.exceptions,
+    )
+    return given, engine
 
 
 @cache

@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from functools import cache
 from pathlib import Path
 
 import cards
@@ -19,11 +18,10 @@ from cards.catalogue import GENERIC, Catalogue
 from cards.detect import Finding, Pair
 from cards.exposure import Basis, Contribution, Exposure
 from cards.model import Code, State
-from service.answer import Answer, Engine, answer, build_engine
+from service.answer import Answer, Engine
 from service.cases import Case, case_names, read_case
 from service.errors import ServiceError
-from service.replay import service_of
-from service.settings import ANYONE, Client, Settings
+from service.replay import answered
 from tests.replay.mutation import lines_run
 
 _BY_WINDOW = {State.CURRENT: "dosing", State.RECENT: "washout"}
@@ -32,26 +30,11 @@ _WINDOWED = frozenset({Basis.ADMINISTRATION, Basis.DISPENSE, Basis.LAPSE, Basis.
 
 def shown_by(case: Case) -> frozenset[str]:
     """Return everything that a case shows, as `kind: value`; kinds in the plural are combinations."""
-    engine, client = _site(json.dumps(dict(case.settings), sort_keys=True))
     try:
-        given = answer(
-            case.body,
-            service_of(case),
-            engine=engine,
-            on=case.on,
-            client=client,
-            fhir=case.fhir,
-            documented=lambda _: case.exceptions,
-        )
+        given, engine = answered(case)
     except ServiceError as error:
         return frozenset({f"refused: {error.status}", f"refusals: {error.status} {error}"})
     return frozenset(_of_answer(case, given, engine))
-
-
-@cache
-def _site(settings: str) -> tuple[Engine, Client]:
-    chosen = Settings.model_validate(json.loads(settings))
-    return build_engine(chosen), next(iter(chosen.clients), ANYONE)
 
 
 def _of_answer(case: Case, given: Answer, engine: Engine) -> Iterator[str]:

@@ -48,7 +48,7 @@ def test_the_wheel_holds_the_three_packages_and_their_data(wheel: Path) -> None:
     }
     assert any(name.startswith("cards/knowledge/") and name.endswith(".yaml") for name in names)
     assert any(name.startswith("fhir_fixtures/cases/") and name.endswith("request.json") for name in names)
-    assert {"service/templates/evidence.html", "service/templates/evidence.css"} <= set(names)
+    assert {"service/pages/templates/base.html", "service/pages/static/site.css"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
