@@ -29,11 +29,12 @@ from service.errors import (
     UnknownService,
     operation_outcome,
 )
+from service.every_answer import REQUEST_ID, with_headers
 from service.evidence import evidence_blueprint
 from service.feedback import feedback_blueprint
 from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
-from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.hooks import CHUNK, WHOLE, Clock, hooks_blueprint
 from service.ledger import Ledger
 from service.pages import Entry, Pages
 from service.pages.blueprint import pages_blueprint
@@ -93,8 +94,9 @@ def create_app(
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
     _add_preflights(app, settings)
     app.before_request(_begin)
-    app.after_request(lambda response: _finish(response, settings))
+    app.after_request(_finish)
     app.register_error_handler(Exception, _failed)
+    app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -159,16 +161,12 @@ def _add_preflights(app: Flask, settings: Settings) -> None:
 
 def _begin() -> None:
     g.began = perf_counter()
-    g.request_id = telemetry.request_id(request.headers.get("X-Request-ID"))
+    g.request_id = request.environ[REQUEST_ID]
 
 
-def _finish(response: Response, settings: Settings) -> Response:
-    _read_rest()
-    for name, value in cors_headers(request.headers.get("Origin"), settings).items():
-        response.headers.setdefault(name, value)
-    response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
+def _finish(response: Response) -> Response:
+    if not g.get(WHOLE):
+        _read_rest()
     _log(response.status_code)
     return response
 

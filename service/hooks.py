@@ -1,10 +1,12 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -29,6 +31,10 @@ Clock = Callable[[], datetime]
 
 MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
 CHUNK = 64 * 1024
+# Says in `g` that the body was read to its end.
+WHOLE = "body_was_read"
+_LENGTH = re.compile(r"[1-9][0-9]{0,14}")
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ def hooks_blueprint(
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
+    longest, zone = settings.max_body_bytes, settings.zone
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
 
@@ -72,28 +79,31 @@ def hooks_blueprint(
     def call(service_id: str) -> Response:
         service, now = named_service(service_id), clock()
         client = caller(trust, service, now)
-        body = read_body(settings.max_body_bytes)
+        body = read_body(longest)
         deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        g.call = _Call(service, client, now, body)
-        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        if recorder is not None:
+            g.call = _Call(service, client, now, body)
+        today, reader = now.astimezone(zone).date(), ObservedFhir(fhir)
         documented = memory.of(client, engine.catalogue, today)
         try:
             given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
         except ServiceError:
-            g.call = replace(g.call, reads=reader.calls())
+            _note(reads=reader.calls())
             counts.add(reader.words())
             g.said = {**g.get("said", {}), **reader.said()}
             raise
         if given.issued:
             ledger.put(_issued(given, service, engine, client, now))
-        g.call = replace(g.call, reads=given.fhir_calls, exceptions=given.exceptions)
+        _note(reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
-        counts.add((*deviations, *reader.words(given.trace.fhir)))
-        warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
+        said, words = g.said, reader.words(given.trace.fhir)
+        if deviations or words:
+            counts.add((*deviations, *words))
+            warn_of(words, said, g.request_id)
         g.said = {
-            **g.get("said", {}),
+            **said,
             "outcome": given.outcome,
             "rules": given.rules,
             "indicators": given.indicators,
@@ -101,7 +111,7 @@ def hooks_blueprint(
             "deviations": deviations,
             **reader.said(given.trace.fhir),
         }
-        return Response(given.body, mimetype="application/json")
+        return Response(given.body, content_type=JSON)
 
     return pages
 
@@ -113,12 +123,19 @@ def _issued(given: Answer, service: Service, engine: Engine, client: Client, now
     )
 
 
+def _note(**found: Any) -> None:
+    """Add to what will be recorded of a call, where calls are recorded."""
+    if call := g.get("call"):
+        g.call = replace(call, **found)
+
+
 def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
     """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
     # A WSGI server gives one value; to ask for all of them reads every header there is.
-    shown = request.headers.get("Authorization")
+    environ = request.environ
+    shown = environ.get("HTTP_AUTHORIZATION")
     given = () if shown is None else (shown,)
-    client = trust.authenticate(given, request.remote_addr, service.id, now, feedback=feedback)
+    client = trust.authenticate(given, environ.get("REMOTE_ADDR"), service.id, now, feedback=feedback)
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
@@ -153,14 +170,19 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
 
 def read_body(limit: int) -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
+    environ = request.environ
+    # A server that ends the body itself needs no wrapper that counts (werkzeug.wsgi, get_input_stream).
+    stream = environ["wsgi.input"] if environ.get("wsgi.input_terminated") else request.stream
+    length = environ.get("CONTENT_LENGTH", "")
     # As a rule all of it comes at once, and joining one part copies nothing.
     parts: list[bytes] = []
-    size, step = 0, min(request.content_length or CHUNK, limit + 1)
-    while size <= limit and (part := request.stream.read(step)):
+    size, step = 0, min(int(length) if _LENGTH.fullmatch(length) else CHUNK, limit + 1)
+    while size <= limit and (part := stream.read(step)):
         parts.append(part)
         size += len(part)
     if size > limit:
         raise BodyTooLarge(f"The request body is longer than {limit} bytes. Send less, or raise max_body_bytes.")
+    setattr(g, WHOLE, True)
     return b"".join(parts)
 
 
@@ -175,7 +197,8 @@ def named_service(service_id: str) -> Service:
 
 def request_deviations() -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; name what was served all the same."""
-    return media_deviations(request.headers.get("Content-Type"), request.headers.get("Content-Encoding"))
+    environ = request.environ
+    return media_deviations(environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING"))
 
 
 # Clients send the same headers with every call.

@@ -10,9 +10,9 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from secrets import token_hex
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
@@ -48,7 +48,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def request_id(incoming: str | None) -> str:
     """Keep the caller's request id if it is short and plain, else make one."""
-    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else uuid4().hex
+    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else token_hex(16)
 
 
 def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:

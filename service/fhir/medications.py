@@ -68,11 +68,12 @@ def medication_fact(
     """
     parsed = parse(resource, writing.shape)
     members = _members(parsed, resource, scan) if parsed.model is not None else _Members(_bare(resource, scan))
+    goes = drug.goes()
     recognition = recogniser.medication(
         drug.codes,
         drug.names,
-        places=drug.places,
-        place_texts=drug.place_texts,
+        places=goes.codes,
+        place_texts=goes.texts,
         interval_days=members.values.get("interval_days"),
     )
     reasons = tuple(dict.fromkeys((*members.values.pop("reasons", ()), *_contained_reasons(parsed, scan))))

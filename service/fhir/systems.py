@@ -7,6 +7,7 @@ that CMS itself used, and NCI codes of routes under the Metathesaurus.
 """
 
 import re
+from functools import lru_cache
 
 from cards.model import Code, System
 from service.fhir.scan import Concept, EitherMedication
@@ -52,6 +53,7 @@ _SYSTEMS: dict[System, tuple[str, ...]] = {
 }
 ADDRESSES = tuple(address for addresses in _SYSTEMS.values() for address in addresses)
 _LETTERED = frozenset({System.ATC, System.HCPCS, System.UNII, System.NCIT})
+_LONGEST_REMEMBERED = 200
 _OID_PREFIX = "urn:oid:"
 _SNOMED_EDITION = "http://snomed.info/sct/"
 
@@ -68,19 +70,29 @@ def system_of(address: str) -> System | None:
     """Find a code system by its URL or OID; case, `https`, `urn:oid:`, spaces and a last slash make no difference."""
     if known := _BY_ADDRESS.get(address):
         return known
+    return _written_otherwise(address) if len(address) <= _LONGEST_REMEMBERED else _found(address)
+
+
+def _found(address: str) -> System | None:
     folded = _folded(address)
-    if folded.startswith(_SNOMED_EDITION):
-        return System.SNOMED
-    return _BY_ADDRESS.get(folded)
+    return System.SNOMED if folded.startswith(_SNOMED_EDITION) else _BY_ADDRESS.get(folded)
+
+
+# A site's own lists have few addresses, and they come with every entry of a record.
+_written_otherwise = lru_cache(maxsize=512)(_found)
 
 
 def codes(address: str | None, value: str | None) -> tuple[Code, ...]:
-    """Read a Coding as codes of the knowledge; empty where the system is not one of ours.
+    """Read a Coding as codes of the knowledge; empty where the system is not one of ours."""
+    return codes_of(system_of(address), value) if address else ()
+
+
+def codes_of(system: System | None, value: str | None) -> tuple[Code, ...]:
+    """Read a code of a system.
 
     An NDC becomes nine digits, labeller and product; ten digits without hyphens can be read in three ways, and give
     three.
     """
-    system = system_of(address) if address else None
     text = value.strip() if value else ""
     if system is None or not text:
         return ()
