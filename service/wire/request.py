@@ -223,7 +223,7 @@ def _patient(context: Mapping[str, Any], deviations: list[Deviation]) -> str:
     patient = context.get("patientId")
     if not isinstance(patient, str):
         raise InvalidRequest("context.patientId is missing: send the id of the Patient resource.")
-    bare = patient.strip().rstrip("/").rpartition("/")[2]
+    bare = patient.strip().rstrip("/").rpartition("/")[2].strip()
     if not bare:
         raise InvalidRequest("context.patientId is empty: send the id of the Patient resource.")
     if bare != patient:
@@ -243,7 +243,7 @@ def _encounter(context: Mapping[str, Any], deviations: list[Deviation]) -> str |
     encounter = context.get("encounterId")
     if encounter is None:
         return None
-    bare = encounter.strip().rstrip("/").rpartition("/")[2] if isinstance(encounter, str) else ""
+    bare = encounter.strip().rstrip("/").rpartition("/")[2].strip() if isinstance(encounter, str) else ""
     if not bare:
         deviations.append(Deviation.ENCOUNTER_UNREADABLE)
     elif bare != encounter:

@@ -154,6 +154,7 @@ def test_an_envelope_that_cannot_be_understood_is_refused(change: Json, words: s
         ({"patientId": None}, "context.patientId is missing"),
         ({"patientId": ""}, "context.patientId is empty"),
         ({"patientId": "Patient/"}, "Patient"),
+        ({"patientId": "patient-1/ /"}, "context.patientId is empty"),
         ({"draftOrders": None}, "context.draftOrders"),
         ({"draftOrders": {}}, "context.draftOrders"),
         ({"draftOrders": "Bundle"}, "context.draftOrders"),
