@@ -333,9 +333,9 @@ class _Call:
         if not assessment.findings and not options.card_when_unobtainable and not self.reads.tried:
             _refuse_unobtainable(record, asked, self.reads.trace.refusal)
         profile = _profile(self.client, engine)
-        shape = wire.shaped(_linked(shown, engine), profile)
+        shape, ids = wire.shaped(_linked(shown, engine), profile), _Ids(self.service.id, request)
         return Answer(
-            body=_written(shape.cards, self.body, request, self.service, version),
+            body=_written(shape.cards, self.body, request, ids, version),
             outcome="complete" if assessment.complete else "incomplete",
             trace=Trace(
                 request, self.service.id, lambda: drafts, chart.counts, self.reads.trace, chart.versions, version
@@ -349,9 +349,7 @@ class _Call:
             fhir_calls=self.reads.calls,
             profile=profile,
             reshaped=shape.changes,
-            issued=issued_cards(
-                assessment, shape.cards, (*silenced, *assessment.hidden), _Ids(self.service.id, request)
-            ),
+            issued=issued_cards(assessment, shape.cards, (*silenced, *assessment.hidden), ids),
             patient=request.patient,
             user=request.user,
             exceptions=exceptions,
@@ -371,11 +369,9 @@ def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
     )
 
 
-def _written(
-    cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service, version: FhirVersion
-) -> bytes:
+def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, ids: "_Ids", version: FhirVersion) -> bytes:
     sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
-    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent, version))
+    return wire.write_response(cards, ids, wire.Session(request.patient, sent, version))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:
@@ -420,8 +416,11 @@ class _Ids:
 
     service: str
     request: HookRequest
+    made: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def __call__(self, card: Card, suggestion: Suggestion | None) -> str:
-        kind = suggestion.kind if suggestion else ""
-        parts = (self.service, self.request.hook_instance, self.request.patient, card.key, *card.drafts, kind)
-        return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+        parts = (card.key, *card.drafts, suggestion.kind if suggestion else "")
+        if parts not in self.made:
+            call = (self.service, self.request.hook_instance, self.request.patient)
+            self.made[parts] = str(uuid.uuid5(_NAMESPACE, "\x1f".join((*call, *parts))))
+        return self.made[parts]

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import ValidationError, convert
 
 from cards.model import MedicationFact, Origin, Recognised
-from cards.recognise import Recogniser
+from cards.recognise import Named, Recogniser
 from service.fhir.library import Drug, MedicationLibrary, is_other_drug
 from service.fhir.medications import DRAFT_KINDS, KINDS, Reading, medication_fact, status_of
 from service.fhir.references import is_of_other_patient
@@ -33,6 +33,7 @@ class Draft:
     hint: FhirVersion | None = field(repr=False)
     scan: Scan = field(repr=False)
     drug: Drug = field(repr=False)
+    named: Named = field(repr=False)
 
     @property
     def unidentified(self) -> bool:
@@ -133,24 +134,26 @@ def _draft(
     if resource.get("resourceType") not in DRAFT_KINDS or (scan := of(resource, Scan)) is None:
         return None
     drug = library.drug(scan)
+    named = recogniser.named(drug.codes, drug.names)
     return Draft(
         ref=place_of(resource, index),
         id=scan.id or None,
-        recognised=_recognised(drug, recogniser),
+        recognised=_recognised(drug, named, recogniser),
         unresolved=drug.unresolved,
         other_patient=is_of_other_patient(scan, patient),
         resource=resource,
         hint=hint,
         scan=scan,
         drug=drug,
+        named=named,
     )
 
 
-def _recognised(drug: Drug, recogniser: Recogniser) -> tuple[Recognised, ...]:
-    if not recogniser.may_know(drug.codes, drug.names):
+def _recognised(drug: Drug, named: Named, recogniser: Recogniser) -> tuple[Recognised, ...]:
+    if not named:
         return ()
     goes = drug.goes()
-    return recogniser.medication(drug.codes, drug.names, places=goes.codes, place_texts=goes.texts).recognised
+    return recogniser.placed(named, goes.codes, goes.texts).recognised
 
 
 def draft_facts(drafts: Drafts) -> DraftFacts:
@@ -188,6 +191,7 @@ def _reading(draft: Draft, drafts: Drafts, writing: Writing) -> Reading:
         draft.resource,
         draft.scan,
         draft.drug,
+        draft.named,
         draft.ref,
         Origin.DRAFT,
         drafts.patient,

@@ -170,7 +170,7 @@ class SqlStore:
 @cache
 def _kept_once(dialect: str) -> Any:
     """Make the statement that keeps a card and marks one that is there for other ingredients; once, as it is dear."""
-    insert = _INSERT[dialect](ISSUED)
+    insert: Any = _INSERT[dialect](ISSUED)
     return insert.on_conflict_do_update(
         index_elements=[ISSUED.c.client, ISSUED.c.card],
         set_={"ambiguous": True},
