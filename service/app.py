@@ -37,6 +37,7 @@ from service.health import health_blueprint
 from service.hooks import CHUNK, WHOLE, Clock, hooks_blueprint
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
+from service.order_helper import order_helper_blueprint
 from service.pages import Entry, Pages
 from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
@@ -93,6 +94,8 @@ def create_app(
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
     app.register_blueprint(openapi_blueprint())
+    if settings.order_helper:
+        app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
