@@ -264,19 +264,23 @@ class Recogniser:
         for code in codes:
             for group in self._groups(code):
                 found.setdefault(group, code)
+        if not found:
+            return (), None
         groups = sorted(found, key=self._group_order.index)
-        return tuple(groups), found[groups[0]] if groups else None
+        return tuple(groups), found[groups[0]]
 
-    def _groups(self, code: Code) -> Iterator[str]:
-        plain = code.value.replace(".", "").upper() if code.system in _DOTTED else code.value
-        yield from self._conditions.get((code.system, plain), ())
-        if code.system in _DOTTED:
-            for length in self._prefix_lengths:
-                if length > len(plain):
-                    break
-                for group, excluded in self._prefixes.get((code.system, plain[:length]), ()):
-                    if plain not in excluded:
-                        yield group
+    def _groups(self, code: Code) -> Sequence[str]:
+        if code.system not in _DOTTED:
+            return self._conditions.get((code.system, code.value), ())
+        plain = code.value.replace(".", "").upper()
+        found = list(self._conditions.get((code.system, plain), ()))
+        for length in self._prefix_lengths:
+            if length > len(plain):
+                break
+            for group, excluded in self._prefixes.get((code.system, plain[:length]), ()):
+                if plain not in excluded:
+                    found.append(group)
+        return found
 
 
 # A strength, and no concentration or rate: "45 MG", not "1 MG/ML".

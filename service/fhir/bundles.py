@@ -14,6 +14,7 @@ from service.fhir.scan import Glance, Resource, bent
 _ENTRY, _DEEPEST = 1, 6
 # Raw takes no part in a union, so an absent member is a JSON null.
 _NOTHING = msgspec.Raw(b"null")
+_WRAPPING = frozenset({None, "Bundle", "OperationOutcome"})
 _FATAL = frozenset({"error", "fatal"})
 
 
@@ -133,7 +134,12 @@ def _open_regular(bundle: _Regular, delivery: Delivery) -> None:
     delivery.is_bundle = True
     delivery.pages += [link.url for link in bundle.link if link.relation == "next"]
     for entry in bundle.entry:
-        _open_wrapper(entry, delivery, _ENTRY, whole=False)
+        # Nearly every entry holds a resource as it should be, which is opened and seen at once.
+        seen = _decoded(_SEEN, entry.resource) if entry.resource is not _NOTHING else None
+        if seen is None or seen.resource_type in _WRAPPING:
+            _open_wrapper(entry, delivery, _ENTRY, whole=False)
+        else:
+            delivery.resources.append(Resource(seen.resource_type, entry.resource, seen.id, entry.full_url, seen))
 
 
 def _is_null(raw: msgspec.Raw) -> bool:

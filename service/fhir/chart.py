@@ -107,9 +107,11 @@ class _Reader:
 
     def read(self, resource: Resource, index: int) -> None:
         if resource.kind in KINDS:
-            self._read_medication(resource, _ref(resource, index))
+            if not self._is_other_drug(resource):
+                self._read_medication(resource, _ref(resource, index))
         elif resource.kind == "Condition":
-            self._read_condition(resource, _ref(resource, index))
+            if not self._is_other_problem(resource):
+                self._read_condition(resource, _ref(resource, index))
         elif resource.kind == "AllergyIntolerance":
             self._read_allergy(resource, _ref(resource, index))
         elif resource.kind == "Patient":
@@ -120,10 +122,16 @@ class _Reader:
         self.writings.append(writing := writing_of(whole, self.hint))
         return writing
 
-    def _read_medication(self, resource: Resource, ref: str) -> None:
+    def _is_other_drug(self, resource: Resource) -> bool:
         seen = resource.seen or glance(resource.raw)
-        if seen is not None and seen.drug is not None and is_other_drug(seen.drug, self.recogniser):
-            return
+        drug = seen.drug if seen is not None else None
+        return drug is not None and is_other_drug(drug, self.recogniser)
+
+    def _is_other_problem(self, resource: Resource) -> bool:
+        seen = resource.seen or glance(resource.raw)
+        return seen is not None and not self.recogniser.condition(concept_codes(seen.code))[0]
+
+    def _read_medication(self, resource: Resource, ref: str) -> None:
         scan = decode(resource.raw, Scan)
         if scan is None:
             self.gaps[Gap.MEDICATION_UNREADABLE] += 1
@@ -158,9 +166,6 @@ class _Reader:
         self.unidentified.append(reading.fact)
 
     def _read_condition(self, resource: Resource, ref: str) -> None:
-        seen = resource.seen or glance(resource.raw)
-        if seen is not None and not self.recogniser.condition(concept_codes(seen.code))[0]:
-            return
         scan = decode(resource.raw, Scan)
         if scan is None:
             self.gaps[Gap.CONDITION_UNREADABLE] += 1

@@ -145,9 +145,12 @@ def _service_drug(scan: Scan) -> Drug:
 
 def is_other_drug(concept: Concept, recogniser: Recogniser) -> bool:
     """Say at a glance that a concept names a drug, and none of the catalogue; what is left open is False."""
-    names = [concept.text or "", *(coding.display or "" for coding in concept.coding or ())]
-    found = [code for coding in concept.coding or () for code in systems.codes(coding.system, coding.code)]
-    return bool(found or any(map(str.strip, names))) and not recogniser.may_know(found, names)
+    names: list[str] = [concept.text or ""]
+    found: list[Code] = []
+    for coding in concept.coding or ():
+        names.append(coding.display or "")
+        found += systems.codes(coding.system, coding.code)
+    return bool(found or "".join(names).strip()) and not recogniser.may_know(found, names)
 
 
 def is_modified(medication: MedicationScan) -> bool:

@@ -124,4 +124,7 @@ def concept_codes(concept: Concept | EitherMedication | None) -> tuple[Code, ...
         return ()
     if isinstance(concept, EitherMedication) and concept.concept is not None:
         return concept_codes(concept.concept)
-    return tuple(code for item in concept.coding or () for code in codes(item.system, item.code))
+    found: list[Code] = []
+    for item in concept.coding or ():
+        found += codes(item.system, item.code)
+    return tuple(found)
