@@ -35,6 +35,7 @@ CHUNK = 64 * 1024
 WHOLE = "body_was_read"
 _LENGTH = re.compile(r"[1-9][0-9]{0,14}")
 JSON = "application/json"
+KNOWLEDGE_HEADER = "X-Knowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def hooks_blueprint(
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
     longest, zone = settings.max_body_bytes, settings.zone
+    if engine is not None:
+        named = named_knowledge(engine.catalogue.version, engine.catalogue.sha256)
+        pages.after_request(lambda response: _named_by(response, named))
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
 
@@ -113,6 +117,18 @@ def hooks_blueprint(
         return Response(given.body, content_type=JSON)
 
     return pages
+
+
+def named_knowledge(version: str, sha256: str) -> str:
+    """Name a state of the knowledge for a header: its version, with the hash as build metadata (SemVer 2.0.0, 10)."""
+    return f"{version}{'.' if '+' in version else '+'}{sha256[:8]}"
+
+
+def _named_by(response: Response, named: str) -> Response:
+    """Name the knowledge that an answer comes from, to those who may have one."""
+    if g.get("call") is not None:
+        response.headers[KNOWLEDGE_HEADER] = named
+    return response
 
 
 def _issued(given: Answer, service: Service, engine: Engine, client: Client, now: datetime) -> IssuedCall:

@@ -49,6 +49,7 @@ class FakeCatalogue:
 @dataclass(frozen=True)
 class FakeEngine:
     catalogue: FakeCatalogue = FakeCatalogue()
+    overlaid: None = None
 
 
 @dataclass

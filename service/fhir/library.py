@@ -30,7 +30,7 @@ _SYSTEMIC = re.compile(
     re.IGNORECASE,
 )
 _SERVICES = frozenset({"ServiceRequest", "ProcedureRequest"})
-_SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM})
+_SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM, System.LOCAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,23 @@ def _words_of(concept: Concept) -> Iterator[str]:
 class MedicationLibrary:
     """The Medication resources that came with a call, by every name that a reference can use."""
 
-    def __init__(self, known: Mapping[str, MedicationScan] | None = None) -> None:
-        """Start from what another library knows."""
+    def __init__(
+        self, known: Mapping[str, MedicationScan] | None = None, *, local: frozenset[str] = frozenset()
+    ) -> None:
+        """Start from what another library knows. `local` are codes of the site's own, each as `address|code`."""
         self._known = dict(known or {})
+        self.local = local
 
     @classmethod
-    def of_drafts(cls, drafts: Sequence[Mapping[str, Any]], urls: Sequence[str | None] = ()) -> "MedicationLibrary":
+    def of_drafts(
+        cls,
+        drafts: Sequence[Mapping[str, Any]],
+        urls: Sequence[str | None] = (),
+        *,
+        local: frozenset[str] = frozenset(),
+    ) -> "MedicationLibrary":
         """Collect the sibling Medications of `draftOrders`; `urls` are the addresses that the Bundle gave them."""
-        library = cls()
+        library = cls(local=local)
         for index, resource in enumerate(drafts):
             if resource.get("resourceType") == "Medication":
                 library._add(bent(resource, MedicationScan), urls[index] if index < len(urls) else None)
@@ -105,7 +114,7 @@ class MedicationLibrary:
         for resource in resources:
             if resource.kind == "Medication":
                 library._add(decode(resource.raw, MedicationScan), resource.url)
-        return MedicationLibrary({**library._known, **self._known})
+        return MedicationLibrary({**library._known, **self._known}, local=self.local)
 
     def _add(self, medication: MedicationScan | None, url: str | None) -> None:
         if medication is None:
@@ -126,7 +135,7 @@ class MedicationLibrary:
     def drug(self, scan: Scan) -> Drug:
         """Say which drug a medication resource or a ServiceRequest names."""
         if scan.resource_type in _SERVICES:
-            return _service_drug(scan)
+            return _service_drug(self, scan)
         naming = _Naming(self, scan.contained or ())
         naming.concept(scan.medication_codeable_concept)
         if scan.medication is not None:
@@ -135,9 +144,9 @@ class MedicationLibrary:
         return naming.drug((*(scan.dosage_instruction or ()), *_listed(scan.dosage)))
 
 
-def _service_drug(scan: Scan) -> Drug:
+def _service_drug(library: MedicationLibrary, scan: Scan) -> Drug:
     """Read a ServiceRequest: only a drug code makes it an order of a drug; its words name procedures and reasons."""
-    naming = _Naming(MedicationLibrary())
+    naming = _Naming(library)
     naming.either(scan.code)
     codes = tuple(code for code in naming.codes if code.system in _SERVICE_SYSTEMS)
     return Drug(codes=codes, text=naming.text(), chosen=True, identified=True)
@@ -149,7 +158,7 @@ def is_other_drug(concept: Concept, recogniser: Recogniser) -> bool:
     found: list[Code] = []
     for coding in concept.coding or ():
         names.append(coding.display or "")
-        found += systems.codes(coding.system, coding.code)
+        found += systems.codes(coding.system, coding.code, recogniser.local)
     return bool(found or "".join(names).strip()) and not recogniser.may_know(found, names)
 
 
@@ -197,9 +206,10 @@ class _Naming:
             # A code of a local list, without a word beside it, may be anything.
             if coding.code:
                 self.picked = True
-                if coding.system and (system := systems.system_of(coding.system)):
-                    self.coded = True
-                    self.codes += systems.codes_of(system, coding.code)
+                if coding.system:
+                    found = systems.codes(coding.system, coding.code, self.library.local)
+                    self.coded = self.coded or bool(found or systems.system_of(coding.system))
+                    self.codes += found
             self._name(coding.display)
 
     def either(self, medication: EitherMedication | None, level: int = 0) -> None:

@@ -91,7 +91,7 @@ def medication_fact(
         reasons=reasons,
         reason_groups=recogniser.condition(reasons)[0],
         steps=_steps(parsed, recogniser.strength(single, drug.codes, drug.names), members.values)
-        if single == recogniser.followed
+        if single and recogniser.followed in (None, single)
         else (),
         outcomes=_outcomes(parsed, members.values.get("status"), reasons, recogniser),
         doubts=tuple(dict.fromkeys(doubts)),
