@@ -86,20 +86,19 @@ def hooks_blueprint(
         deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        if recorder is not None:
-            g.call = _Call(service, client, now, body)
+        g.call = _Call(service, client, now, body)
         today, reader = now.astimezone(zone).date(), ObservedFhir(fhir)
         documented = memory.of(client, engine.catalogue, today)
         try:
             given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
         except ServiceError:
-            _note(reads=reader.calls())
+            _note(recorder, reads=reader.calls())
             counts.add(reader.words())
             g.said = {**g.get("said", {}), **reader.said()}
             raise
         if given.issued:
             ledger.put(_issued(given, service, engine, client, now))
-        _note(reads=given.fhir_calls, exceptions=given.exceptions)
+        _note(recorder, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
         said, words = g.said, reader.words(given.trace.fhir)
         if deviations or words:
@@ -138,10 +137,10 @@ def _issued(given: Answer, service: Service, engine: Engine, client: Client, now
     )
 
 
-def _note(**found: Any) -> None:
+def _note(recorder: Recorder | None, **found: Any) -> None:
     """Add to what will be recorded of a call, where calls are recorded."""
-    if call := g.get("call"):
-        g.call = replace(call, **found)
+    if recorder is not None:
+        g.call = replace(g.call, **found)
 
 
 def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
