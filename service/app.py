@@ -31,11 +31,12 @@ from service.errors import (
     UnknownService,
     operation_outcome,
 )
+from service.every_answer import REQUEST_ID, with_headers
 from service.evidence import evidence_blueprint
 from service.feedback import feedback_blueprint
 from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
-from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.hooks import CHUNK, WHOLE, Clock, hooks_blueprint
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
 from service.order_helper import order_helper_blueprint
@@ -131,8 +132,9 @@ def create_app(
         app.register_blueprint(dashboard_blueprint(settings, engine, site, store, clock))
     _add_preflights(app, settings)
     app.before_request(_begin)
-    app.after_request(lambda response: _finish(response, settings, app.extensions.get(METRICS)))
+    app.after_request(lambda response: _finish(response, app.extensions.get(METRICS)))
     app.register_error_handler(Exception, _failed)
+    app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -234,21 +236,16 @@ def _add_preflights(app: Flask, settings: Settings) -> None:
 
 def _begin() -> None:
     g.began = perf_counter()
-    g.request_id = telemetry.request_id(request.headers.get("X-Request-ID"))
+    g.request_id = request.environ[REQUEST_ID]
 
 
-def _finish(response: Response, settings: Settings, metrics: "Metrics | None") -> Response:
-    _read_rest()
-    for name, value in cors_headers(request.headers.get("Origin"), settings).items():
-        response.headers.setdefault(name, value)
-    response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
+def _finish(response: Response, metrics: "Metrics | None") -> Response:
+    if not g.get(WHOLE):
+        _read_rest()
     seconds = perf_counter() - g.began
     _log(response.status_code, seconds)
     if metrics is not None:
-        call = g.get("call")
-        metrics.call(g.get("said", {}), response.status_code, seconds, call.given if call else None)
+        metrics.call(g.get("said", {}), response.status_code, seconds, g.get("given"))
     return response
 
 

@@ -1,10 +1,12 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -33,6 +35,10 @@ Clock = Callable[[], datetime]
 
 MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
 CHUNK = 64 * 1024
+# Says in `g` that the body was read to its end.
+WHOLE = "body_was_read"
+_LENGTH = re.compile(r"[1-9][0-9]{0,14}")
+JSON = "application/json"
 KNOWLEDGE_HEADER = "X-Knowledge"
 
 
@@ -46,7 +52,6 @@ class _Call:
     body: bytes
     reads: tuple[FhirCall, ...] = ()
     exceptions: tuple[DocumentedException, ...] = ()
-    given: Answer | None = None
 
 
 def hooks_blueprint(
@@ -64,6 +69,7 @@ def hooks_blueprint(
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
+    longest, zone = settings.max_body_bytes, settings.zone
     pages.after_request(lambda response: _tallied(response, tallies))
     if engine is not None:
         named = named_knowledge(engine.catalogue.version, engine.catalogue.sha256)
@@ -87,28 +93,31 @@ def hooks_blueprint(
         service, now = named_service(service_id), clock()
         client = caller(trust, service, now)
         g.tallied = (now, client.id, service.hook)
-        body = read_body(settings.max_body_bytes)
+        body = read_body(longest)
         deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         g.call = _Call(service, client, now, body)
-        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        today, reader = now.astimezone(zone).date(), ObservedFhir(fhir)
         documented = memory.of(client, engine.catalogue, today)
         try:
             given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
         except ServiceError:
-            g.call = replace(g.call, reads=reader.calls())
+            _note(recorder, reads=reader.calls())
             counts.add(reader.words())
             g.said = {**g.get("said", {}), **reader.said()}
             raise
         if given.issued:
             ledger.put(_issued(given, service, engine, client, now))
-        g.call = replace(g.call, reads=given.fhir_calls, exceptions=given.exceptions, given=given)
+        g.given = given
+        _note(recorder, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
-        counts.add((*deviations, *reader.words(given.trace.fhir)))
-        warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
+        said, words = g.said, reader.words(given.trace.fhir)
+        if deviations or words:
+            counts.add((*deviations, *words))
+            warn_of(words, said, g.request_id)
         g.said = {
-            **g.get("said", {}),
+            **said,
             "outcome": given.outcome,
             "rules": given.rules,
             "indicators": given.indicators,
@@ -117,7 +126,7 @@ def hooks_blueprint(
             "deviations": deviations,
             **reader.said(given.trace.fhir),
         }
-        return Response(given.body, mimetype="application/json")
+        return Response(given.body, content_type=JSON)
 
     return pages
 
@@ -141,12 +150,19 @@ def _issued(given: Answer, service: Service, engine: Engine, client: Client, now
     )
 
 
+def _note(recorder: Recorder | None, **found: Any) -> None:
+    """Add to what will be recorded of a call, where calls are recorded."""
+    if recorder is not None:
+        g.call = replace(g.call, **found)
+
+
 def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
     """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
     # A WSGI server gives one value; to ask for all of them reads every header there is.
-    shown = request.headers.get("Authorization")
+    environ = request.environ
+    shown = environ.get("HTTP_AUTHORIZATION")
     given = () if shown is None else (shown,)
-    client = trust.authenticate(given, request.remote_addr, service.id, now, feedback=feedback)
+    client = trust.authenticate(given, environ.get("REMOTE_ADDR"), service.id, now, feedback=feedback)
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
@@ -193,7 +209,8 @@ def _audited(response: Response, trail: Trail, engine: Engine | None) -> Respons
     """Have an answer entered in the audit trail; what was refused before its body was read decided nothing."""
     call: _Call | None = g.get("call")
     if call is not None and engine is not None:
-        given, known = call.given, engine.catalogue
+        given: Answer | None = g.get("given")
+        known = engine.catalogue
         decision = Decision(
             at=call.now,
             request_id=g.request_id,
@@ -222,14 +239,19 @@ def _patient(call: _Call) -> str | None:
 
 def read_body(limit: int) -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
+    environ = request.environ
+    # A server that ends the body itself needs no wrapper that counts (werkzeug.wsgi, get_input_stream).
+    stream = environ["wsgi.input"] if environ.get("wsgi.input_terminated") else request.stream
+    length = environ.get("CONTENT_LENGTH", "")
     # As a rule all of it comes at once, and joining one part copies nothing.
     parts: list[bytes] = []
-    size, step = 0, min(request.content_length or CHUNK, limit + 1)
-    while size <= limit and (part := request.stream.read(step)):
+    size, step = 0, min(int(length) if _LENGTH.fullmatch(length) else CHUNK, limit + 1)
+    while size <= limit and (part := stream.read(step)):
         parts.append(part)
         size += len(part)
     if size > limit:
         raise BodyTooLarge(f"The request body is longer than {limit} bytes. Send less, or raise max_body_bytes.")
+    setattr(g, WHOLE, True)
     return b"".join(parts)
 
 
@@ -244,7 +266,8 @@ def named_service(service_id: str) -> Service:
 
 def request_deviations() -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; name what was served all the same."""
-    return media_deviations(request.headers.get("Content-Type"), request.headers.get("Content-Encoding"))
+    environ = request.environ
+    return media_deviations(environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING"))
 
 
 # Clients send the same headers with every call.

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from logging.config import dictConfig
+from secrets import token_hex
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
@@ -91,7 +91,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
 
 def request_id(incoming: str | None) -> str:
     """Keep the caller's request id if it is short and plain, else make one."""
-    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else uuid4().hex
+    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else token_hex(16)
 
 
 def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:

@@ -1,11 +1,10 @@
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from cards.model import Gap
-from service.answer import Trace
 from service.app import METRICS
 from service.errors import DataUnavailable, StoreUnavailable, Unauthorized
 from service.fhir_access.chart_reads import FhirTrace, Read
@@ -94,11 +93,11 @@ def test_what_could_not_be_checked_is_counted_by_what_was_missing(
 
 
 def test_reads_of_a_fhir_server_are_counted_by_what_became_of_them(
-    metrics_of: Callable[..., tuple[Any, Metrics]], answer_with: Callable[..., None]
+    metrics_of: Callable[..., tuple[Any, Metrics]], answer_with: Callable[..., None], shell: Shell
 ) -> None:
     client, metrics = metrics_of()
     reads = (Read("MedicationRequest", 1, 3), Read("Condition", 1, 0, "timeout"))
-    answer_with(trace=Trace("", "", (), (), fhir=FhirTrace(reads=reads)))
+    answer_with(trace=replace(shell.gives.trace, fhir=FhirTrace(reads=reads)))
     ask(client)
     assert value(metrics, "upa_cds_fhir_reads_total", result="ok") == 1
     assert value(metrics, "upa_cds_fhir_reads_total", result="timeout") == 1
