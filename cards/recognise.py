@@ -104,6 +104,8 @@ class Recogniser:
         self._codes: dict[Code, _Entry] = {}
         self._names: _Phrases[_Entry] = _Phrases()
         self._index(catalogue)
+        # Codes of the site's own lists: only these are looked for in what is no system of the knowledge.
+        self.local = frozenset(code.value for code in self._codes if code.system is System.LOCAL)
         recognition = catalogue.recognition
         self._before = _phrases(recognition.other_drug_after)
         self._topical_words = _phrases(recognition.non_systemic_words)
