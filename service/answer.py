@@ -140,6 +140,11 @@ class Answer:
     user: str | None = None
     exceptions: tuple[DocumentedException, ...] = ()
 
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Name what was missing from the record or could not be read."""
+        return () if self.assessment is None else tuple(sorted(self.assessment.gaps))
+
 
 def nothing_documented(_patient: str) -> tuple[DocumentedException, ...]:
     """Know of no exception: the answer where a site does not remember them."""

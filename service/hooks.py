@@ -12,7 +12,10 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from cards.detect import DocumentedException
+from service import wire
 from service.answer import OVER_HTTP, Answer, Engine, answer
+from service.audit.decision import Decision
+from service.audit.trail import Trail
 from service.clients.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.documented import Memory
@@ -43,6 +46,7 @@ class _Call:
     body: bytes
     reads: tuple[FhirCall, ...] = ()
     exceptions: tuple[DocumentedException, ...] = ()
+    given: Answer | None = None
 
 
 def hooks_blueprint(
@@ -56,6 +60,7 @@ def hooks_blueprint(
     tallies: Tallies,
     fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
+    trail: Trail | None = None,
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
@@ -65,6 +70,9 @@ def hooks_blueprint(
         pages.after_request(lambda response: _named_by(response, named))
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
+
+    if trail is not None:
+        pages.after_request(lambda response: _audited(response, trail, engine))
 
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/cds-services", provide_automatic_options=False)
@@ -95,7 +103,7 @@ def hooks_blueprint(
             raise
         if given.issued:
             ledger.put(_issued(given, service, engine, client, now))
-        g.call = replace(g.call, reads=given.fhir_calls, exceptions=given.exceptions)
+        g.call = replace(g.call, reads=given.fhir_calls, exceptions=given.exceptions, given=given)
         deviations += given.deviations
         counts.add((*deviations, *reader.words(given.trace.fhir)))
         warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
@@ -104,6 +112,7 @@ def hooks_blueprint(
             "outcome": given.outcome,
             "rules": given.rules,
             "indicators": given.indicators,
+            "gaps": given.gaps,
             "unidentified": given.unidentified,
             "deviations": deviations,
             **reader.said(given.trace.fhir),
@@ -178,6 +187,37 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
         recorder.expect()
         response.call_on_close(partial(recorder.take, exchange))
     return response
+
+
+def _audited(response: Response, trail: Trail, engine: Engine | None) -> Response:
+    """Have an answer entered in the audit trail; what was refused before its body was read decided nothing."""
+    call: _Call | None = g.get("call")
+    if call is not None and engine is not None:
+        given, known = call.given, engine.catalogue
+        decision = Decision(
+            at=call.now,
+            request_id=g.request_id,
+            service=call.service.id,
+            hook=call.service.hook,
+            client=call.client.id,
+            status=response.status_code,
+            outcome="failed" if given is None or response.status_code >= 400 else given.outcome,
+            knowledge_version=known.version,
+            knowledge_sha256=known.sha256,
+            patient=_patient(call) if given is None else given.patient,
+        )
+        if given is not None:
+            decision = replace(decision, rules=given.rules, gaps=given.gaps, cards=given.issued)
+        trail.take(decision)
+    return response
+
+
+def _patient(call: _Call) -> str | None:
+    """Find whose call it was that could not be answered, if it says so."""
+    try:
+        return wire.read_request(call.body, call.service).patient
+    except ServiceError:
+        return None
 
 
 def read_body(limit: int) -> bytes:
