@@ -31,9 +31,11 @@ from service.errors import (
 )
 from service.evidence import evidence_blueprint
 from service.feedback import feedback_blueprint
+from service.fhir_access.breaker import Breaker
 from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.in_flight import InFlight
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
 from service.pages import Entry, Pages
@@ -85,12 +87,17 @@ def create_app(
     trust = build_authenticator(settings)
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
-    recorder = _recorder(settings, engine)
+    recorder, breaker = _recorder(settings, engine), Breaker(fhir)
+    in_flight = InFlight(settings.max_calls_at_once)
     refuse_unusable_authorities(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
-    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
+    app.register_blueprint(
+        hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, in_flight, breaker, recorder)
+    )
+    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger, in_flight))
+    app.register_blueprint(
+        health_blueprint(settings, engine, trust, counts, store, ledger, memory, breaker, in_flight, recorder)
+    )
     app.register_blueprint(openapi_blueprint())
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))

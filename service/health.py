@@ -12,6 +12,8 @@ from service.bounded import Bounded
 from service.clients.auth import Authenticator
 from service.documented import Memory
 from service.errors import ReplayStoreUnavailable, StoreUnavailable
+from service.fhir_access.breaker import Breaker
+from service.in_flight import InFlight
 from service.ledger import Ledger
 from service.recording.recorder import Recorder
 from service.settings import Settings
@@ -30,6 +32,8 @@ def health_blueprint(
     store: Callable[[], FeedbackStore],
     ledger: Ledger,
     memory: Memory,
+    breaker: Breaker,
+    in_flight: InFlight,
     recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
@@ -47,7 +51,8 @@ def health_blueprint(
         trusted = _trusted(trust)
         recording = {} if recorder is None else {"recording": recorder.counts.seen()}
         kept = {"feedback": _kept(bounded, store, ledger), "exceptions": _remembered(memory)}
-        served = _served(settings, engine) | trusted | kept | {"deviations": counts.seen()} | recording
+        seen = {"calls": in_flight.seen(), "fhirServersPaused": breaker.paused, "deviations": counts.seen()}
+        served = _served(settings, engine) | trusted | kept | seen | recording
         return _json(served, 503 if trusted["status"] == NOT_READY else 200)
 
     return pages

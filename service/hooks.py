@@ -19,6 +19,7 @@ from service.documented import Memory
 from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
 from service.fhir_access.fetch import FhirCall, FhirReader
 from service.fhir_access.log import ObservedFhir, warn_of
+from service.in_flight import InFlight
 from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
@@ -51,6 +52,7 @@ def hooks_blueprint(
     counts: Counts,
     memory: Memory,
     ledger: Ledger,
+    in_flight: InFlight,
     fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
 ) -> Blueprint:
@@ -70,9 +72,14 @@ def hooks_blueprint(
     @pages.post("/cds-services//<service_id>", provide_automatic_options=False)
     @pages.post("/cds-services/<service_id>", provide_automatic_options=False)
     def call(service_id: str) -> Response:
-        service, now = named_service(service_id), clock()
+        service = named_service(service_id)
+        with in_flight.call():
+            return answered(service, clock())
+
+    def answered(service: Service, now: datetime) -> Response:
         client = caller(trust, service, now)
-        body = read_body(settings.max_body_bytes)
+        with in_flight.waiting_for_caller():
+            body = read_body(settings.max_body_bytes)
         deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")

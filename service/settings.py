@@ -36,6 +36,8 @@ from service.trust import Profile, Trust, is_loopback, told_apart
 PREFIX = "UPA_CDS_"
 CONFIG = "config"
 LARGEST_BODY = 1024**3
+# Some of a worker's 64 threads must be left to say no, and to answer for its health.
+MOST_CALLS = 48
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -163,6 +165,13 @@ class Settings(BaseModel):
     )
     max_body_bytes: int = Field(
         default=10 * 1024**2, ge=1, le=LARGEST_BODY, description="Longest accepted request body, in bytes."
+    )
+    max_calls_at_once: int = Field(
+        default=32,
+        ge=1,
+        le=MOST_CALLS,
+        description="Calls that each worker has under way at once; a further one is answered 503 at once, "
+        "to be sent again after a second.",
     )
     unobtainable: Annotated[Literal["412", "card"], BeforeValidator(_text)] = Field(
         default="412",

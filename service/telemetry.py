@@ -37,6 +37,7 @@ FIELDS = (
     "fhir_problems",
     "fhir_refusal",
     "fhir_ms",
+    "server",
     "duration_ms",
     "error",
     "at",

@@ -33,6 +33,7 @@ class Fault(StrEnum):
     PAGES_IN_A_CIRCLE = "pages-in-a-circle"
     TOO_MANY_PAGES = "too-many-pages"
     TOO_MANY_RESOURCES = "too-many-resources"
+    SERVER_PAUSED = "server-paused"
 
 
 SECURITY: frozenset[str] = frozenset({Problem.ADDRESS_REFUSED, Fault.LINK_REFUSED, Problem.REDIRECT})

@@ -147,6 +147,8 @@ def readiness() -> Json:
             | {"additionalProperties": NUMBER},
             exceptions=lenient("rememberedDays", rememberedDays=NUMBER) | {"additionalProperties": NUMBER},
             recording=counted(),
+            calls=whole(atOnce=NUMBER, underWay=NUMBER, shed=NUMBER),
+            fhirServersPaused=NUMBER,
             deviations=described(
                 counted(), f"What was wrong and could be served all the same, for example {Deviation.PATIENT_PREFIXED}."
             ),

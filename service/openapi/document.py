@@ -13,6 +13,7 @@ from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotReady,
+    Overloaded,
     ReplayStoreUnavailable,
     StoreUnavailable,
     Unauthorized,
@@ -138,7 +139,7 @@ def _call(service: Service) -> Operation:
         service.hook,
         service.title,
         component("Cards"),
-        (*_READ, *_SIGNED, DataUnavailable, NotReady),
+        (*_READ, *_SIGNED, DataUnavailable, NotReady, Overloaded),
         _body(_named(service)),
         signed=True,
     )
@@ -149,7 +150,7 @@ def _feedback(service: Service) -> Operation:
         f"{service.hook}-feedback",
         "Take what clinicians did with cards. 200 when it is written.",
         component("FeedbackTaken"),
-        (*_READ, *_SIGNED, StoreUnavailable),
+        (*_READ, *_SIGNED, StoreUnavailable, Overloaded),
         _body("Feedback"),
         signed=True,
     )

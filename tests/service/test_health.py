@@ -44,6 +44,8 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
         "silentClients": ["pilot"],
         "feedback": {"database": "not set up", "waiting": 0},
         "exceptions": {"rememberedDays": 0},
+        "calls": {"atOnce": 32, "underWay": 0, "shed": 0},
+        "fhirServersPaused": 0,
         "deviations": {},
     }
 
