@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from uuid import uuid4
 
 import msgspec
@@ -14,11 +14,13 @@ from werkzeug.http import parse_options_header
 from cards.detect import DocumentedException
 from service.answer import OVER_HTTP, Answer, Engine, answer
 from service.clients.auth import Authenticator
+from service.clients.jwks import WAIT_SECONDS
 from service.discovery import Service, discovery_document, service_by_id
 from service.documented import Memory
 from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
 from service.fhir_access.fetch import FhirCall, FhirReader
 from service.fhir_access.log import ObservedFhir, warn_of
+from service.fhir_access.remaining import Remaining
 from service.in_flight import InFlight
 from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
@@ -77,14 +79,16 @@ def hooks_blueprint(
             return answered(service, clock())
 
     def answered(service: Service, now: datetime) -> Response:
-        client = caller(trust, service, now)
+        began = monotonic()
+        client = caller(trust, service, now, seconds=settings.fhir_seconds)
+        waited = monotonic() - began
         with in_flight.waiting_for_caller():
             body = read_body(settings.max_body_bytes)
         deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         g.call = _Call(service, client, now, body)
-        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(Remaining(fhir, waited))
         documented = memory.of(client, engine.catalogue, today)
         try:
             given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
@@ -120,12 +124,17 @@ def _issued(given: Answer, service: Service, engine: Engine, client: Client, now
     )
 
 
-def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
-    """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
+def caller(
+    trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False, seconds: float = WAIT_SECONDS
+) -> Client:
+    """Tell which client makes this call, before anything of it is read; its keys are waited for `seconds` at most.
+
+    Raises Unauthorized, ReplayStoreUnavailable.
+    """
     # A WSGI server gives one value; to ask for all of them reads every header there is.
     shown = request.headers.get("Authorization")
     given = () if shown is None else (shown,)
-    client = trust.authenticate(given, request.remote_addr, service.id, now, feedback=feedback)
+    client = trust.authenticate(given, request.remote_addr, service.id, now, feedback=feedback, seconds=seconds)
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client

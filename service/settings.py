@@ -218,7 +218,8 @@ class Settings(BaseModel):
         gt=0,
         le=4,
         allow_inf_nan=False,
-        description="Longest time for everything that one call reads from a FHIR server, in seconds; at most 4.",
+        description="Longest time for all that one call waits for, in seconds, at most 4: "
+        "its client's keys where they have to be fetched, and what it reads from a FHIR server.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."

@@ -39,6 +39,9 @@ class Breaker:
     def open(self, access: FhirAccess) -> FhirSession:
         """Begin the reads of a call, or give the session of a paused server. Raises NoFhirAccess."""
         session = self._reader.open(access)
+        if not access.seconds:
+            # There is no time to ask, and that says nothing of the server.
+            return session
         circuit = self._circuit(without_slash(access.offer.server or ""))
         entry = circuit.entry()
         if entry is _Entry.REFUSED:

@@ -13,9 +13,6 @@ from service.fhir_access.guarded_get import Problem
 from service.fhir_server import FhirServer, find_server
 from service.wire import FhirOffer
 
-# How many reads of a call are under way at the same time.
-AT_ONCE = 8
-
 _TOKEN = re.compile(r"[!-~]{1,16384}")
 
 

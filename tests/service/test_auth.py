@@ -11,6 +11,7 @@ from jwt import PyJWK
 from werkzeug.test import TestResponse
 
 from service.clients.auth import audiences_of, base_addresses, build_authenticator
+from service.clients.jwks_fetch import KeyAddress
 from service.clients.jwt import Reason, Token, read_token, signed_by
 from service.errors import KeysUnavailable, ReplayStoreUnavailable, SettingsError, Unauthorized
 from service.settings import ANYONE, Settings
@@ -311,8 +312,8 @@ def test_keys_come_from_the_configured_address_and_never_from_the_token(
 ) -> None:
     asked: list[str] = []
 
-    def fetch(url: str) -> bytes:
-        asked.append(url)
+    def fetch(address: KeyAddress) -> bytes:
+        asked.append(address.base)
         return json.dumps(jwks(pair())).encode()
 
     monkeypatch.setattr("service.app.build_authenticator", partial(build_authenticator, fetch=fetch))
@@ -327,7 +328,7 @@ def test_keys_come_from_the_configured_address_and_never_from_the_token(
 def test_without_its_keys_a_client_is_refused_like_anybody(
     secured: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch, log_lines: Log
 ) -> None:
-    def fetch(url: str) -> bytes:
+    def fetch(address: KeyAddress) -> bytes:
         raise KeysUnavailable("timeout")
 
     monkeypatch.setattr("service.app.build_authenticator", partial(build_authenticator, fetch=fetch))

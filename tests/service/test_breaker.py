@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.fhir_access.breaker import FAILURES, PAUSE_SECONDS, Breaker
 from service.fhir_access.fetch import FhirAccess, NoFhirAccess
+from service.fhir_access.remaining import Remaining
 from service.fhir_server import FhirServer
 from service.settings import Settings
 from service.wire import FhirOffer
@@ -51,6 +53,18 @@ class Ward:
 def access(base: str) -> FhirAccess:
     servers = tuple(FhirServer(base=one) for one in (make.SERVER, OTHER))
     return FhirAccess(FhirOffer(base, "token", "Bearer"), "patient-1", servers, 1.0)
+
+
+BODY: dict[str, Any] = make.order_select([make.draft("d1", "upadacitinib")]) | {
+    "prefetch": {"patient": make.patient()},
+    "fhirServer": make.SERVER,
+    "fhirAuthorization": {"access_token": "canary-1c5e", "token_type": "Bearer"},
+}
+
+
+def served(site: Settings, fhir: FakeFhir) -> FlaskClient:
+    settings = Settings.model_validate(site.model_dump() | {"fhir_servers": [make.SERVER]})
+    return create_app(settings, clock=lambda: datetime(2026, 3, 16, tzinfo=UTC), fhir=fhir).test_client()
 
 
 @pytest.fixture
@@ -161,16 +175,30 @@ def test_a_call_without_a_right_to_the_server_is_refused_as_ever(ward: Ward) -> 
         ward.breaker.open(access("https://evil.example.org/fhir"))
 
 
+def test_a_call_that_has_no_time_left_says_nothing_of_the_server(ward: Ward) -> None:
+    ward.gives("timeout")
+    for _ in range(3 * FAILURES):
+        session = Remaining(ward.breaker, waited=5.0).open(access(make.SERVER))
+        assert session.get(URL).problem == "timeout"
+        session.close()
+    assert ward.fhir.opened[-1].seconds == 0
+
+
+@pytest.mark.parametrize(("waited", "left"), [(0.0, 1.2), (0.5, 0.7), (3.0, 0.0)])
+def test_what_a_call_waited_for_its_keys_is_not_left_for_its_reads(
+    site: Settings, monkeypatch: pytest.MonkeyPatch, waited: float, left: float
+) -> None:
+    times = iter((10.0, 10.0 + waited))
+    monkeypatch.setattr("service.hooks.monotonic", lambda: next(times))
+    fhir = FakeFhir()
+    served(site, fhir).post(SELECT, json=BODY)
+    assert [round(item.seconds, 6) for item in fhir.opened] == [left]
+
+
 def test_a_pause_is_a_card_at_once_and_told_in_log_and_readiness(site: Settings, log_lines: LogLines) -> None:
     fhir = FakeFhir(dict.fromkeys((f"{kind}?patient=patient-1&_count=200" for kind in make._KEYS.values()), 503))
-    settings = Settings.model_validate(site.model_dump() | {"fhir_servers": [make.SERVER]})
-    client = create_app(settings, clock=lambda: datetime(2026, 3, 16, tzinfo=UTC), fhir=fhir).test_client()
-    body = make.order_select([make.draft("d1", "upadacitinib")]) | {
-        "fhirServer": make.SERVER,
-        "fhirAuthorization": {"access_token": "canary-1c5e", "token_type": "Bearer"},
-    }
-    body["prefetch"] = {"patient": make.patient()}
-    given = [client.post(SELECT, json=body) for _ in range(FAILURES + 1)]
+    client = served(site, fhir)
+    given = [client.post(SELECT, json=BODY) for _ in range(FAILURES + 1)]
     assert len(fhir.opened) == FAILURES + 1
     assert len({response.data for response in given}) == 1
     assert "not completed" in given[-1].get_json()["cards"][0]["summary"]
