@@ -127,9 +127,9 @@ def warm(app: Flask) -> None:
         answer(case.body, service, engine=engine, on=case.on)
 
 
-def local_server(app: Flask) -> BaseWSGIServer:
-    """Make a small server of this application on a free port of this machine, to be run in a thread."""
-    return make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietRequests)
+def local_server(app: Flask, port: int = 0) -> BaseWSGIServer:
+    """Make a small server of this application on a port of this machine (0: a free one), to be run in a thread."""
+    return make_server("127.0.0.1", port, app, threaded=True, request_handler=_QuietRequests)
 
 
 class _QuietRequests(WSGIRequestHandler):

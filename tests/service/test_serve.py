@@ -22,16 +22,11 @@ from service.errors import SettingsError
 from service.recording.format import read_recording, recording_files
 from service.settings import Settings
 from tests.fakes import SELECT
+from tests.loopback import free_port
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.enable_socket
 Server = tuple[subprocess.Popen[str], int]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
