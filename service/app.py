@@ -43,6 +43,7 @@ from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
 from service.recording.recorder import Recorder, taking
 from service.settings import Settings, check_options, check_rules, load_settings
+from service.stopping import Stopping
 from service.store import Opener, Place
 from service.telemetry import Counts
 from service.tls import refuse_unusable_authorities
@@ -70,7 +71,12 @@ def utc_now() -> datetime:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock = utc_now, ready: bool = False, fhir: FhirReader = OVER_HTTP
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    ready: bool = False,
+    fhir: FhirReader = OVER_HTTP,
+    stopping: Stopping | None = None,
 ) -> Flask:
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
@@ -96,7 +102,7 @@ def create_app(
     )
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger, in_flight))
     app.register_blueprint(
-        health_blueprint(settings, engine, trust, counts, store, ledger, memory, breaker, in_flight, recorder)
+        health_blueprint(settings, engine, trust, counts, store, ledger, memory, breaker, in_flight, stopping, recorder)
     )
     app.register_blueprint(openapi_blueprint())
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)

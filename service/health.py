@@ -17,6 +17,7 @@ from service.in_flight import InFlight
 from service.ledger import Ledger
 from service.recording.recorder import Recorder
 from service.settings import Settings
+from service.stopping import Stopping
 from service.store import FeedbackStore, State
 from service.telemetry import Counts
 
@@ -34,6 +35,7 @@ def health_blueprint(
     memory: Memory,
     breaker: Breaker,
     in_flight: InFlight,
+    stopping: Stopping | None = None,
     recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
@@ -53,7 +55,10 @@ def health_blueprint(
         kept = {"feedback": _kept(bounded, store, ledger), "exceptions": _remembered(memory)}
         seen = {"calls": in_flight.seen(), "fhirServersPaused": breaker.paused, "deviations": counts.seen()}
         served = _served(settings, engine) | trusted | kept | seen | recording
-        return _json(served, 503 if trusted["status"] == NOT_READY else 200)
+        if stopping:
+            # What is under way, and what still comes, is answered; the next call belongs elsewhere.
+            served |= {"status": NOT_READY, "stopping": True}
+        return _json(served, 503 if served["status"] == NOT_READY else 200)
 
     return pages
 

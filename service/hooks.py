@@ -12,6 +12,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from cards.detect import DocumentedException
+from cards.model import Gap
 from service.answer import OVER_HTTP, Answer, Engine, answer
 from service.clients.auth import Authenticator
 from service.clients.jwks import WAIT_SECONDS
@@ -19,7 +20,7 @@ from service.discovery import Service, discovery_document, service_by_id
 from service.documented import Memory
 from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
 from service.fhir_access.fetch import FhirCall, FhirReader
-from service.fhir_access.log import ObservedFhir, warn_of
+from service.fhir_access.log import ANOTHER_PATIENT, ObservedFhir, warn_of
 from service.fhir_access.remaining import Remaining
 from service.in_flight import InFlight
 from service.ledger import IssuedCall, Ledger
@@ -101,8 +102,9 @@ def hooks_blueprint(
             ledger.put(_issued(given, service, engine, client, now))
         g.call = replace(g.call, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
-        counts.add((*deviations, *reader.words(given.trace.fhir)))
-        warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
+        words = (*reader.words(given.trace.fhir), *_mixed_up(given))
+        counts.add((*deviations, *words))
+        warn_of(words, g.get("said", {}), g.request_id)
         g.said = {
             **g.get("said", {}),
             "outcome": given.outcome,
@@ -115,6 +117,11 @@ def hooks_blueprint(
         return Response(given.body, mimetype="application/json")
 
     return pages
+
+
+def _mixed_up(given: Answer) -> tuple[str, ...]:
+    strangers = given.assessment is not None and Gap.OTHER_PATIENT in given.assessment.gaps
+    return (ANOTHER_PATIENT,) if strangers else ()
 
 
 def _issued(given: Answer, service: Service, engine: Engine, client: Client, now: datetime) -> IssuedCall:

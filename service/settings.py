@@ -173,6 +173,13 @@ class Settings(BaseModel):
         description="Calls that each worker has under way at once; a further one is answered 503 at once, "
         "to be sent again after a second.",
     )
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="How long the service answers on after SIGTERM while /readyz says 503, so that a load balancer "
+        "turns to others first.",
+    )
     unobtainable: Annotated[Literal["412", "card"], BeforeValidator(_text)] = Field(
         default="412",
         description="Answer to an order in scope whose medication data were not sent: the error 412, "

@@ -80,6 +80,10 @@ class Authenticator:
         """
         if self.clients:
             self.store.check()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Obtain the keys of every client, where they were not asked for just now."""
         for keys in self.keys.values():
             keys.warm()
 

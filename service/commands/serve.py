@@ -1,7 +1,9 @@
 """Run the service on granian: checked first, in the foreground, settings handed to every worker process."""
 
 import errno
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
@@ -17,6 +19,7 @@ from service.errors import SettingsError
 from service.pseudonyms import FILE as KEY_FILE
 from service.pseudonyms import Pseudonyms
 from service.settings import Settings
+from service.stopping import Stopping
 from service.store import Place, State
 from service.store.own import own_migrated, state_at
 from service.telemetry import logging_config
@@ -26,6 +29,8 @@ from service.tls import refuse_unusable_tls
 THREADS = 64
 BACKPRESSURE = 128
 DRAIN_SECONDS = 10
+# Made here, so that workers have it by being forked.
+STOPPING = Stopping()
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -45,19 +50,48 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
-    granian_server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
+    server = granian_server(settings)
+    if settings.drain_seconds:
+        server.on_startup(lambda: _stop_late(server, settings.drain_seconds))
+    server.serve(target_loader=partial(worker, text), wrap_loader=False)
 
 
 @cache
-def application(settings: str) -> Callable[..., Any]:
+def application(settings: str) -> Any:
     """Make the WSGI application of these settings (JSON), once per process, and warm it."""
     from service.app import create_app, warm
 
-    app = create_app(Settings.model_validate_json(settings), ready=True)
+    app = create_app(Settings.model_validate_json(settings), ready=True, stopping=STOPPING)
     warm(app)
     # Once for all workers, which are forked, rather than in each with its first card.
     import_module("service.store.sql")
     return app
+
+
+def worker(settings: str) -> Any:
+    """Give a worker its application: that of the process it was forked from, with keys of clients that are of now."""
+    from service.app import TRUST
+
+    app = application(settings)
+    # A worker that takes the place of another begins with keys as old as the service; no call shall wait for them.
+    threading.Thread(target=app.extensions[TRUST].refresh, name="refresh", daemon=True).start()
+    return app
+
+
+def _stop_late(server: Any, seconds: float) -> None:
+    """Answer on for a while after SIGTERM, as not ready; a second one, or SIGINT, stops at once."""
+
+    def begin(*_: object) -> None:
+        if STOPPING:
+            server.signal_handler_interrupt()
+            return
+        STOPPING.begin()
+        later = threading.Timer(seconds, server.signal_handler_interrupt)
+        later.daemon = True
+        later.start()
+
+    # The server has set its own by now, and its workers set theirs.
+    signal.signal(signal.SIGTERM, begin)
 
 
 def refuse_open_door(settings: Settings) -> None:
