@@ -72,6 +72,7 @@ def ward() -> Ward:
     return Ward()
 
 
+@pytest.mark.fault(1, 3)
 @pytest.mark.parametrize("answer", ["timeout", "unreachable", "broken-off", "tls", 500, 502, 503, 429])
 def test_after_five_calls_without_an_answer_the_next_is_told_at_once(ward: Ward, answer: Any) -> None:
     ward.gives(answer)
@@ -195,6 +196,7 @@ def test_what_a_call_waited_for_its_keys_is_not_left_for_its_reads(
     assert [round(item.seconds, 6) for item in fhir.opened] == [left]
 
 
+@pytest.mark.fault(1)
 def test_a_pause_is_a_card_at_once_and_told_in_log_and_readiness(site: Settings, log_lines: LogLines) -> None:
     fhir = FakeFhir(dict.fromkeys((f"{kind}?patient=patient-1&_count=200" for kind in make._KEYS.values()), 503))
     client = served(site, fhir)

@@ -91,6 +91,7 @@ def test_a_place_is_free_again_however_the_call_ends(slow: Slow, change: dict[st
     assert served.get("/readyz").get_json()["calls"]["underWay"] == 0
 
 
+@pytest.mark.fault(28)
 def test_who_is_slow_to_send_takes_no_place_and_is_not_turned_away_afterwards() -> None:
     places = InFlight(1)
     with places.call():

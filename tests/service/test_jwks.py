@@ -50,6 +50,7 @@ def test_keys_are_asked_for_once_while_they_are_fresh() -> None:
     assert publisher.asked == 1
 
 
+@pytest.mark.fault(25)
 def test_a_new_key_is_found_at_its_first_use() -> None:
     publisher = Publisher([OLD])
     assert publisher.knows("old")
@@ -69,6 +70,7 @@ def test_a_withdrawn_key_is_forgotten_once_the_keys_are_no_longer_fresh() -> Non
     assert publisher.knows("new")
 
 
+@pytest.mark.fault(25)
 def test_a_flood_of_unknown_key_ids_asks_once_an_interval() -> None:
     publisher = Publisher([OLD])
     publisher.keys.warm()
@@ -92,6 +94,7 @@ def test_an_unreachable_publisher_is_asked_once_an_interval_too() -> None:
     assert publisher.knows("old")
 
 
+@pytest.mark.fault(24)
 def test_known_keys_serve_on_while_their_publisher_is_down_but_not_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     publisher = Publisher([OLD])
     assert publisher.knows("old")
@@ -129,6 +132,7 @@ def test_a_call_with_a_known_key_does_not_wait_for_a_fetch_under_way() -> None:
     assert publisher.asked == 2
 
 
+@pytest.mark.fault(24)
 def test_a_call_waits_as_long_as_it_may_and_the_fetch_goes_on_behind_it() -> None:
     publisher = Publisher([OLD])
     assert publisher.knows("old")

@@ -92,6 +92,7 @@ def test_the_length_is_limited(web: responses.RequestsMock, length: int, taken: 
         assert reason() == "too-long"
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("leads_to", ["127.0.0.1", "10.0.0.1", "169.254.169.254"])
 def test_a_name_that_leads_inside_is_not_called_unless_the_site_says_so(
     web: responses.RequestsMock, leads_to: str
@@ -139,6 +140,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
         assert fetched(here(peer), resolve) == b"{}"
 
 
+@pytest.mark.fault(24)
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(
     "head", [b"", b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"]
