@@ -38,6 +38,7 @@ from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.in_flight import InFlight
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
+from service.order_helper import order_helper_blueprint
 from service.pages import Entry, Pages
 from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
@@ -105,6 +106,8 @@ def create_app(
         health_blueprint(settings, engine, trust, counts, store, ledger, memory, breaker, in_flight, stopping, recorder)
     )
     app.register_blueprint(openapi_blueprint())
+    if settings.order_helper:
+        app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))

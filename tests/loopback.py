@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from service.app import LEDGER, create_app, local_server
 from service.settings import Settings
@@ -26,11 +26,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def site_on(port: int, folder: Path, now: datetime = NOON, **settings: Any) -> Iterator[str]:
-    """Serve a site whose clock stands at `now`, with its own database in `folder`; gives its address."""
+def site_on(
+    port: int, folder: Path, now: datetime = NOON, seen: list[tuple[str, str]] | None = None, **settings: Any
+) -> Iterator[str]:
+    """Serve a site whose clock stands at `now`, with its own database in `folder`; gives its address.
+
+    Method and path of each call go into `seen`.
+    """
     site = Settings.model_validate({"data_dir": folder, "port": port} | settings)
     upgrade(Place.of(site))
-    with served(create_app(site, clock=lambda: now), port) as address:
+    app = create_app(site, clock=lambda: now)
+    if seen is not None:
+        app.before_request(lambda: seen.append((request.method, request.path)))
+    with served(app, port) as address:
         yield address
 
 
@@ -38,7 +46,9 @@ def site_on(port: int, folder: Path, now: datetime = NOON, **settings: Any) -> I
 def served(app: Flask, port: int = 0) -> Iterator[str]:
     """Serve an application from a thread, on loopback; gives its address."""
     server = local_server(app, port)
-    thread = threading.Thread(target=server.serve_forever, name=f"site-{server.port}", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, name=f"site-{server.port}", daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

@@ -28,7 +28,7 @@ from service.tls import refuse_unusable_tls
 # A stalled client holds one thread and nothing else; past the backpressure, connections wait in the backlog.
 THREADS = 64
 BACKPRESSURE = 128
-DRAIN_SECONDS = 10
+FINISH_SECONDS = 10
 # Made here, so that workers have it by being forked.
 STOPPING = Stopping()
 
@@ -50,6 +50,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
+    if settings.order_helper:
+        announce("The order helper is offered beside the service: it is for testing and checks nothing.")
     server = granian_server(settings)
     if settings.drain_seconds:
         server.on_startup(lambda: _stop_late(server, settings.drain_seconds))
@@ -182,7 +184,7 @@ def granian_server(settings: Settings) -> Any:
         backpressure=BACKPRESSURE,
         websockets=False,
         respawn_failed_workers=True,
-        workers_kill_timeout=DRAIN_SECONDS,
+        workers_kill_timeout=FINISH_SECONDS,
         log_level=LogLevels.error,
         log_dictconfig=logging_config(settings.log_level),
         log_access=False,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ def guard() -> Iterator[Guard]:
 
 @pytest.fixture
 def visit(browser: Browser, guard: Guard) -> Iterator[Callable[..., Page]]:
-    """Open an address as a newcomer: nothing kept from before, no animation, the width of a pane if it is given."""
+    """Open an address as a newcomer: nothing kept from before, no animation, and `at` as its time if it is given."""
     with ExitStack() as stack:
 
-        def opened(address: str, *, width: int = 1280, height: int = 900, dark: bool = False) -> Page:
+        def opened(
+            address: str, *, width: int = 1280, height: int = 900, dark: bool = False, at: datetime | None = None
+        ) -> Page:
             context = browser.new_context(
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if dark else "light",
@@ -47,6 +50,8 @@ def visit(browser: Browser, guard: Guard) -> Iterator[Callable[..., Page]]:
             page.set_default_timeout(15_000)
             guard.allowed.add(origin(address))
             guard.watch(page)
+            if at is not None:
+                page.clock.set_fixed_time(at)
             page.goto(address)
             return page
 
