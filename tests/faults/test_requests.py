@@ -32,7 +32,7 @@ def pair(**changed: Any) -> dict[str, Any]:
 
 
 def context(**changed: Any) -> dict[str, Any]:
-    return pair()["context"] | changed
+    return {**pair()["context"], **changed}
 
 
 def refused(response: TestResponse, status: int) -> str:
