@@ -27,12 +27,14 @@ from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
 from service.settings import ANYONE, Client, Settings
+from service.tallies import FAILED, REFUSED, Tallies
 from service.telemetry import Counts
 
 Clock = Callable[[], datetime]
 
 MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
 CHUNK = 64 * 1024
+KNOWLEDGE_HEADER = "X-Knowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,17 @@ def hooks_blueprint(
     counts: Counts,
     memory: Memory,
     ledger: Ledger,
+    tallies: Tallies,
     in_flight: InFlight,
     fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
+    pages.after_request(lambda response: _tallied(response, tallies))
+    if engine is not None:
+        named = named_knowledge(engine.catalogue.version, engine.catalogue.sha256)
+        pages.after_request(lambda response: _named_by(response, named))
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
 
@@ -82,6 +89,7 @@ def hooks_blueprint(
         began = monotonic()
         client = caller(trust, service, now, seconds=settings.fhir_seconds)
         waited = monotonic() - began
+        g.tallied = (now, client.id, service.hook)
         with in_flight.waiting_for_caller():
             body = read_body(settings.max_body_bytes)
         deviations = request_deviations()
@@ -123,6 +131,18 @@ def _mixed_up(given: Answer) -> tuple[str, ...]:
     return (ANOTHER_PATIENT,) if strangers else ()
 
 
+def named_knowledge(version: str, sha256: str) -> str:
+    """Name a state of the knowledge for a header: its version, with the hash as build metadata (SemVer 2.0.0, 10)."""
+    return f"{version}{'.' if '+' in version else '+'}{sha256[:8]}"
+
+
+def _named_by(response: Response, named: str) -> Response:
+    """Name the knowledge that an answer comes from, to those who may have one."""
+    if g.get("call") is not None:
+        response.headers[KNOWLEDGE_HEADER] = named
+    return response
+
+
 def _issued(given: Answer, service: Service, engine: Engine, client: Client, now: datetime) -> IssuedCall:
     known = engine.catalogue
     return IssuedCall(
@@ -144,6 +164,16 @@ def caller(
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
+
+
+def _tallied(response: Response, tallies: Tallies) -> Response:
+    """Count a call of somebody who may call, whatever became of it."""
+    if tallied := g.get("tallied"):
+        status = response.status_code
+        outcome = g.said["outcome"] if status < 400 else REFUSED if status < 500 else FAILED
+        at, client, hook = tallied
+        tallies.add(at, client, hook, outcome, (perf_counter() - g.began) * 1000)
+    return response
 
 
 def _recorded(response: Response, recorder: Recorder, settings: Settings, engine: Engine | None) -> Response:

@@ -17,3 +17,7 @@ class Stopping:
     def __bool__(self) -> bool:
         """Tell whether it was said."""
         return self._byte[0] == 1
+
+
+# Made when the first process imports this, so that every worker has it by being forked.
+STOPPING = Stopping()

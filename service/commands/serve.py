@@ -5,8 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from functools import cache, partial
-from importlib import import_module
+from functools import partial
 from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ from granian import Granian
 from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 
+from service.commands.reloading import Applications, Reloading
 from service.errors import SettingsError
+from service.in_force import Files
 from service.pseudonyms import FILE as KEY_FILE
 from service.pseudonyms import Pseudonyms
 from service.settings import Settings
-from service.stopping import Stopping
+from service.stopping import STOPPING
 from service.store import Place, State
 from service.store.own import own_migrated, state_at
 from service.telemetry import logging_config
@@ -29,12 +30,12 @@ from service.tls import refuse_unusable_tls
 THREADS = 64
 BACKPRESSURE = 128
 FINISH_SECONDS = 10
-# Made here, so that workers have it by being forked.
-STOPPING = Stopping()
+# How long an old worker and the new one in its place both take calls: connections that are in use move over.
+HANDOVER_SECONDS = 1.0
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; calls under way are finished first.
+    """Serve until SIGINT or SIGTERM; calls under way are finished first. SIGHUP reads the knowledge again.
 
     Raises SettingsError if the address may not or cannot be used, or if the data folder cannot; KnowledgeError.
     """
@@ -44,37 +45,31 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     refuse_unusable_tls(settings)
     # What the start has to say about clients' keys is a log line like any other.
     dictConfig(logging_config(settings.log_level))
-    text = settings.model_dump_json()
+    applications = Applications(settings.model_dump_json())
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
-    prepare_records(settings, announce, meanwhile=partial(application, text))
+    prepare_records(settings, announce, meanwhile=applications)
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
+    if settings.shows_sandbox:
+        announce(f"To try it in a browser: {settings.address}/sandbox")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
     if settings.order_helper:
         announce("The order helper is offered beside the service: it is for testing and checks nothing.")
-    server = granian_server(settings)
-    if settings.drain_seconds:
-        server.on_startup(lambda: _stop_late(server, settings.drain_seconds))
-    server.serve(target_loader=partial(worker, text), wrap_loader=False)
+    server, files = granian_server(settings), Files.of(settings)
+    with files.hold():
+        reloading = Reloading(server, applications, files)
+        server.on_startup(reloading.begin)
+        if settings.drain_seconds:
+            server.on_startup(lambda: _stop_late(server, settings.drain_seconds))
+        server.on_shutdown(reloading.end)
+        server.serve(target_loader=partial(worker, applications), wrap_loader=False)
 
 
-@cache
-def application(settings: str) -> Any:
-    """Make the WSGI application of these settings (JSON), once per process, and warm it."""
-    from service.app import create_app, warm
-
-    app = create_app(Settings.model_validate_json(settings), ready=True, stopping=STOPPING)
-    warm(app)
-    # Once for all workers, which are forked, rather than in each with its first card.
-    import_module("service.store.sql")
-    return app
-
-
-def worker(settings: str) -> Any:
+def worker(applications: Applications) -> Any:
     """Give a worker its application: that of the process it was forked from, with keys of clients that are of now."""
     from service.app import TRUST
 
-    app = application(settings)
+    app = applications()
     # A worker that takes the place of another begins with keys as old as the service; no call shall wait for them.
     threading.Thread(target=app.extensions[TRUST].refresh, name="refresh", daemon=True).start()
     return app
@@ -185,6 +180,7 @@ def granian_server(settings: Settings) -> Any:
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=FINISH_SECONDS,
+        respawn_interval=HANDOVER_SECONDS,
         log_level=LogLevels.error,
         log_dictconfig=logging_config(settings.log_level),
         log_access=False,
