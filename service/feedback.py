@@ -7,6 +7,8 @@ from functools import partial
 from flask import Blueprint, Response, g
 
 from service import wire
+from service.audit.decision import Reaction
+from service.audit.trail import Trail
 from service.bounded import Bounded, TooSlow
 from service.clients.auth import Authenticator
 from service.discovery import Service
@@ -35,6 +37,7 @@ def feedback_blueprint(
     pseudonyms: Pseudonyms,
     ledger: Ledger,
     in_flight: InFlight,
+    trail: Trail | None = None,
 ) -> Blueprint:
     """Make the feedback page of every service. It answers 200 when the feedback is written, and 503 until then."""
     pages = Blueprint("feedback", __name__)
@@ -61,6 +64,9 @@ def feedback_blueprint(
         except (TooSlow, OSError) as error:
             raise StoreUnavailable(State.UNUSABLE) from error
         ledger.start()
+        if trail is not None:
+            for told in given.entries:
+                trail.take(_reaction(told, client, now))
         counts.add([ELSEWHERE] * taken.elsewhere)
         g.said = {
             **g.get("said", {}),
@@ -73,6 +79,10 @@ def feedback_blueprint(
         return Response(b"{}", mimetype="application/json")
 
     return pages
+
+
+def _reaction(told: Told, client: Client, now: datetime) -> Reaction:
+    return Reaction(now, g.request_id, client.id, told.card, told.outcome, told.reason_code, told.accepted)
 
 
 def _entries(client: Client, told: Iterable[Told], pseudonyms: Pseudonyms, *, comments: bool) -> list[FeedbackEntry]:

@@ -160,6 +160,8 @@ def readiness() -> Json:
             stopping={"const": True},
             calls=whole(atOnce=NUMBER, underWay=NUMBER, shed=NUMBER),
             fhirServersPaused=NUMBER,
+            audit=counted(),
+            withheldLogFields=counted(),
             deviations=described(
                 counted(), f"What was wrong and could be served all the same, for example {Deviation.PATIENT_PREFIXED}."
             ),

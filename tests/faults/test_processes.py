@@ -87,13 +87,15 @@ def test_a_worker_that_is_killed_in_a_call_breaks_that_call_off_whole_and_the_ot
     tmp_path: Path, stuck: FakeFhirServer
 ) -> None:
     with running(tmp_path, *settings(tmp_path, stuck)) as (process, port):
-        wait_until(lambda: answers(port))
+        until(lambda: answers(port))
         before = len(stuck.seen)
         broken = send(port, SIGN, order(stuck))
         until(lambda: len(stuck.seen) > before)
         killed, all_before = holder(process, broken), set(worker_pids(process))
         os.kill(killed, signal.SIGKILL)
         assert received(broken) == b""
+        # What waits at the door of the killed worker is closed with it, too.
+        until(lambda: answers(port))
         assert call(port, "POST", SELECT, recorded_request())[0] == 200
         until(lambda: len(set(worker_pids(process)) - all_before) == 1 and answers(port))
         assert call(port, "POST", SELECT, recorded_request())[0] == 200
@@ -105,7 +107,7 @@ def test_beside_as_many_calls_as_are_let_in_the_next_is_told_so_and_health_is_an
 ) -> None:
     limits = settings(tmp_path, stuck)
     with running(tmp_path, "--workers", "1", *limits, UPA_CDS_MAX_CALLS_AT_ONCE="1") as (_, port):
-        wait_until(lambda: answers(port))
+        until(lambda: answers(port))
         before = len(stuck.seen)
         waiting = send(port, SIGN, order(stuck))
         until(lambda: len(stuck.seen) > before)
@@ -123,7 +125,7 @@ def test_beside_as_many_calls_as_are_let_in_the_next_is_told_so_and_health_is_an
 @pytest.mark.fault(27)
 def test_with_time_to_drain_the_service_says_first_that_it_stops_and_answers_on(tmp_path: Path) -> None:
     with running(tmp_path, UPA_CDS_DRAIN_SECONDS="2") as (process, port):
-        wait_until(lambda: answers(port))
+        until(lambda: answers(port))
         process.send_signal(signal.SIGTERM)
         until(lambda: call(port, "GET", "/readyz")[0] == 503)
         status, said = call(port, "GET", "/readyz")
@@ -155,7 +157,7 @@ def test_every_call_that_began_before_the_end_is_answered_whole_and_recorded(tmp
                 time.sleep(0.01)
 
     with running(tmp_path) as (process, port):
-        wait_until(lambda: answers(port))
+        until(lambda: answers(port))
         callers = [threading.Thread(target=keep_asking, args=(port,)) for _ in range(8)]
         for caller in callers:
             caller.start()
@@ -178,7 +180,7 @@ def test_every_call_that_began_before_the_end_is_answered_whole_and_recorded(tmp
 def test_a_killed_worker_is_replaced_in_less_than_two_seconds(tmp_path: Path) -> None:
     taken = []
     with running(tmp_path, "--workers", "1") as (process, port):
-        wait_until(lambda: answers(port))
+        until(lambda: answers(port))
         for _ in range(3):
             (before,) = worker_pids(process)
             os.kill(before, signal.SIGKILL)
@@ -197,7 +199,7 @@ def test_a_burst_of_ten_times_what_is_let_in_has_no_other_failure_than_503_and_i
     tmp_path: Path,
 ) -> None:
     with running(tmp_path, UPA_CDS_MAX_CALLS_AT_ONCE="4") as (_, port):
-        wait_until(lambda: answers(port))
+        until(lambda: answers(port))
         statuses: Counter[int] = Counter()
 
         def ask() -> None:
