@@ -93,7 +93,7 @@ def action() -> Json:
             resource=described(
                 lenient("resourceType", resourceType=TEXT), "FHIR, in the version of the drafts of the call."
             ),
-            resourceId={"type": "string", "pattern": r"^[A-Za-z]+/\S+$"},
+            resourceId={"type": "string", "pattern": r"^[A-Za-z]+/[A-Za-z0-9.\-]+$"},
         ),
         "if": {"properties": {"type": {"const": "delete"}}},
         "then": {**by_id, "not": by_resource},
