@@ -125,7 +125,8 @@ def _get(page: Operation) -> Json:
 
 
 def _called_from_pages(id_: str, operations: Json, methods: str, parameters: tuple[Json, ...] = ()) -> Json:
-    by_path = [item for item in parameters if item["in"] == "path"]
+    # A preflight does not look which rule there is.
+    by_path = [{**item, "schema": {"type": "string"}} for item in parameters if item["in"] == "path"]
     return {**operations, "options": preflight(id_, methods) | ({"parameters": by_path} if by_path else {})}
 
 

@@ -43,6 +43,7 @@ _HEADERS = {
     "vary": "Origin",
 }
 SECONDS = 1.0
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 class Hang(Exception):
@@ -74,13 +75,31 @@ def faults(body: bytes, service: Service, profile: Profile = "spec") -> list[str
         return found + (["the error repeats what was sent"] if CANARY.encode() in given.lower() else [])
     if found:
         return found
-    told = json.loads(given)
-    return [*contract.faults(told, profile), *_conformance(body, service, given), *markup(told)]
+    told = _without_drafts(json.loads(given))
+    return [*contract.faults(told, profile), *_conformance(body, service, told), *markup(told)]
 
 
-def _conformance(body: bytes, service: Service, given: bytes) -> Iterator[str]:
+def _without_drafts(told: Any) -> Any:
+    """Leave out of an answer what its client left empty: a draft goes back as it came, and may hold anything."""
+    for card in told["cards"]:
+        for suggestion in card.get("suggestions", ()):
+            for action in suggestion.get("actions", ()):
+                if action["type"] == "update":
+                    action["resource"] = _filled(action["resource"])
+    return told
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: kept for key, part in value.items() if (kept := _filled(part)) not in _EMPTY}
+    if isinstance(value, list):
+        return [kept for part in value if (kept := _filled(part)) not in _EMPTY]
+    return value.strip() if isinstance(value, str) else value
+
+
+def _conformance(body: bytes, service: Service, told: Any) -> Iterator[str]:
     """Hold an answer against each SHALL of the standard, with the request that it answers."""
-    seen = Exchange("POST", service.id, 200, body=given, json=json.loads(given))
+    seen = Exchange("POST", service.id, 200, body=json.dumps(told).encode(), json=told)
     call = Call(Offered(service.id, service.hook, {}), "fuzz", VALID, json.loads(body), seen)
     for result in judge(_CHECKS, Visit("", "", seen, calls=(call,))):
         if result.departures:
