@@ -36,6 +36,7 @@ from service.health import health_blueprint
 from service.hooks import CHUNK, Clock, hooks_blueprint
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
+from service.order_helper import order_helper_blueprint
 from service.pages import Entry, Pages
 from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
@@ -92,6 +93,8 @@ def create_app(
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
     app.register_blueprint(openapi_blueprint())
+    if settings.order_helper:
+        app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
@@ -120,9 +123,9 @@ def warm(app: Flask) -> None:
         answer(case.body, service, engine=engine, on=case.on)
 
 
-def local_server(app: Flask) -> BaseWSGIServer:
-    """Make a small server of this application on a free port of this machine, to be run in a thread."""
-    return make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietRequests)
+def local_server(app: Flask, port: int = 0) -> BaseWSGIServer:
+    """Make a small server of this application on a port of this machine (0: a free one), to be run in a thread."""
+    return make_server("127.0.0.1", port, app, threaded=True, request_handler=_QuietRequests)
 
 
 class _QuietRequests(WSGIRequestHandler):

@@ -38,6 +38,13 @@ _FLAGS = (
     ),
     click.option("--tls-cert", metavar="FILE", help="Certificate chain (PEM), to serve https; needs --tls-key."),
     click.option("--tls-key", metavar="FILE", help="Private key of the certificate (PEM, PKCS#8)."),
+    click.option(
+        "--order-helper",
+        is_flag=True,
+        flag_value=True,
+        default=None,
+        help="Offer a second service for testing, which puts drugs into a draft.",
+    ),
     click.option("--config", metavar="FILE", help="TOML file with settings."),
 )
 
@@ -87,7 +94,7 @@ def _settings_flags(command: Command) -> Command:
 
 @cli.command()
 @_settings_flags
-def serve(**flags: str | None) -> None:
+def serve(**flags: object) -> None:
     """Serve CDS Hooks over HTTP, in the foreground, until Ctrl-C or SIGTERM."""
     from service.commands.serve import serve as run
     from service.settings import load_settings
@@ -98,21 +105,23 @@ def serve(**flags: str | None) -> None:
 @cli.command()
 @click.option("--once", is_flag=True, help="Stop after showing the card.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response body and nothing else; stops after it.")
-def demo(*, once: bool, as_json: bool) -> None:
+@click.option("--order-helper", is_flag=True, help="For the public CDS Hooks sandbox: offer the order helper as well.")
+def demo(*, once: bool, as_json: bool, order_helper: bool) -> None:
     """Post a recorded order over HTTP to a server of its own, and show the card as a clinician reads it."""
     from rich.console import Console
 
     from service.commands.demo import demonstration, show
 
     # Ctrl-C is how the demo ends, whenever it comes.
-    with suppress(KeyboardInterrupt), demonstration(date.today()) as shown:  # noqa: DTZ011 - the reader's own day
+    today = date.today()  # noqa: DTZ011 - the reader's own day
+    with suppress(KeyboardInterrupt), demonstration(today, order_helper=order_helper) as shown:
         if as_json:
             click.echo(shown.answer)
             return
         show(shown, Console())
         if once:
             return
-        click.echo(f"\nAsk again:\n{shown.curl}\n\nServing until Ctrl-C.")
+        click.echo(f"\nAsk again:\n{shown.curl}\n\nDiscovery: {shown.discovery}\n\nServing until Ctrl-C.")
         _wait()
     click.echo("\nStopped.")
 
@@ -241,7 +250,7 @@ def evidence(*, rule: str | None, as_json: bool, unverified: bool, config: str |
 
 @cli.command()
 @_settings_flags
-def settings(**flags: str | None) -> None:
+def settings(**flags: object) -> None:
     """Show the effective settings and where each comes from; secrets are masked."""
     from service.settings import effective_settings
     from service.settings_table import shown

@@ -63,26 +63,37 @@ SERVICES: tuple[Service, ...] = (
 )
 
 
+ORDER_HELPER = Service(
+    id="order-helper",
+    hook="order-select",
+    title="Order helper, a test tool",
+    description="Puts drugs of the catalogue into the draft order, one click each, in clients whose picker lacks them.",
+    usage_requirements="For testing on one machine. It checks nothing.",
+    prefetch={},
+)
+
+
 def service_by_id(service_id: str) -> Service | None:
     """Find the service with this id, the last segment of its address."""
     return next((service for service in SERVICES if service.id == service_id), None)
 
 
-def discovery_document(version: str | None = None) -> dict[str, Any]:
+def discovery_document(version: str | None = None, *, order_helper: bool = False) -> dict[str, Any]:
     """Announce every service of the table, in its order; each with the version of CDS Hooks, if one is given.
 
     The attribute is of CDS Hooks 3.0 (Discovery, `services[].version`): a client of 2.0 ignores it.
     """
     said = {} if version is None else {"version": version}
-    return {"services": [_announced(service) | said for service in SERVICES]}
+    services = (*SERVICES, ORDER_HELPER) if order_helper else SERVICES
+    return {"services": [_announced(service) | said for service in services]}
 
 
 def _announced(service: Service) -> dict[str, Any]:
-    return {
+    announced = {
         "hook": service.hook,
         "id": service.id,
         "title": service.title,
         "description": service.description,
         "usageRequirements": service.usage_requirements,
-        "prefetch": dict(service.prefetch),
     }
+    return announced | ({"prefetch": dict(service.prefetch)} if service.prefetch else {})

@@ -62,9 +62,8 @@ def hooks_blueprint(
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/cds-services", provide_automatic_options=False)
     def discover() -> Response:
-        return Response(
-            msgspec.json.encode(discovery_document(settings.announced_version)), mimetype="application/json"
-        )
+        found = discovery_document(settings.announced_version, order_helper=settings.order_helper)
+        return Response(msgspec.json.encode(found), mimetype="application/json")
 
     # A client that was given the address with a trailing slash asks for a double one.
     @pages.post("/cds-services//<service_id>", provide_automatic_options=False)

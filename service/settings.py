@@ -181,6 +181,11 @@ class Settings(BaseModel):
         description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
         "and links appear only with it.",
     )
+    order_helper: bool = Field(
+        default=False,
+        description="A second service for testing on this machine: it puts drugs into a draft, see Connecting the "
+        "public CDS Hooks sandbox.",
+    )
     frame_ancestors: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = Field(
         default=(),
         description="Origins whose pages may show ours in a frame, say the side panel of an EHR, beside our own.",
@@ -259,6 +264,15 @@ class Settings(BaseModel):
     clients: Annotated[tuple[Client, ...], AfterValidator(_told_apart)] = Field(
         default=(), description="Who may call: one [[clients]] table each, see Trust."
     )
+
+    @field_validator("order_helper")
+    @classmethod
+    def _only_here(cls, wanted: bool, info: ValidationInfo) -> bool:
+        public = info.data.get("public_base_url")
+        hosts = (info.data.get("host", "localhost"), urlsplit(public).hostname if public else "localhost")
+        if wanted and not all(is_loopback(host) for host in hosts):
+            raise ValueError("it is a test tool for one machine: listen on 127.0.0.1, without another public_base_url")
+        return wanted
 
     @field_validator("clients")
     @classmethod

@@ -33,6 +33,8 @@ def _written(value: object) -> str:
         return "{" + ", ".join(f"{key} = {_written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, BaseModel):
         return _written({name: getattr(value, name) for name in type(value).model_fields})
+    if isinstance(value, bool):
+        return str(value).lower()
     return "none" if value is None else str(value)
 
 
@@ -48,6 +50,7 @@ def _kind(annotation: Any) -> str:
         return FILE
     kinds = {
         str: "text",
+        bool: "true or false",
         int: "whole number",
         float: "number",
         Path: "folder",

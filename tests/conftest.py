@@ -20,6 +20,12 @@ from tests.fakes import FakeEngine, Shell
 logging.getLogger(LOGGER).addHandler(logging.NullHandler())
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-screenshots", action="store_true", help="Write the pictures of tests/browser/screenshots anew."
+    )
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data")

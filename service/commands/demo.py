@@ -27,23 +27,30 @@ SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the demo got: the case, the response as it came, and the line that asks again."""
+    """What the demo got: the case, the response as it came, the line that asks again, and the discovery address."""
 
     case: Case
     answer: str
     curl: str
+    discovery: str
 
 
 @contextmanager
-def demonstration(today: date) -> Iterator[Shown]:
-    """Serve on a free port of this machine, post the case moved to `today`, and stop at the end of the block."""
+def demonstration(today: date, *, order_helper: bool = False) -> Iterator[Shown]:
+    """Serve on a free port of this machine, post the case moved to `today`, and stop at the end of the block.
+
+    With the order helper the cards are shaped for the public sandbox, the client that needs one.
+    """
     case = shift(read_case(CASE), today)
-    with tempfile.TemporaryDirectory(prefix="upa-cds-demo-") as folder, _serving(Path(folder), today) as base_url:
-        file = Path(folder) / "request.json"
+    with (
+        tempfile.TemporaryDirectory(prefix="upa-cds-demo-") as made,
+        _serving(Path(made), today, order_helper) as base_url,
+    ):
+        file = Path(made) / "request.json"
         file.write_bytes(case.body)
         url = f"{base_url}/cds-services/{_service_id(case)}"
         curl = f'curl -s -H "Content-Type: application/json" --data "@{file}" {url}'
-        yield Shown(case, _post(url, case.body), curl)
+        yield Shown(case, _post(url, case.body), curl, f"{base_url}/cds-services")
 
 
 def show(shown: Shown, console: Console) -> None:
@@ -75,13 +82,14 @@ def _list(heading: str, lines: Iterator[str]) -> Iterator[RenderableType]:
 
 
 @contextmanager
-def _serving(folder: Path, today: date) -> Iterator[str]:
+def _serving(folder: Path, today: date, order_helper: bool) -> Iterator[str]:
     """Serve from a thread: it needs no fork and no signal, and ends with the block on every system."""
     from service.app import LEDGER, create_app, local_server
     from service.store import Place
     from service.store.migrate import upgrade
 
-    noon, settings = datetime.combine(today, time(12), UTC), Settings(data_dir=folder)
+    noon = datetime.combine(today, time(12), UTC)
+    settings = Settings(data_dir=folder, order_helper=order_helper, profile="sandbox" if order_helper else "spec")
     upgrade(Place.of(settings))
     app = create_app(settings, clock=lambda: noon)
     server = local_server(app)

@@ -50,6 +50,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
+    if settings.order_helper:
+        announce("The order helper is offered beside the service: it is for testing and checks nothing.")
     granian_server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
 
 

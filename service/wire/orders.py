@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cards.model import Action, Order, ServiceOrder, System
+from cards.model import Action, Code, Order, ServiceOrder, System
 from service.wire.fhir_version import FhirVersion
 
 _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -53,6 +53,17 @@ def exchanged(action: Action, session: Session) -> dict[str, Any] | None:
         version = FhirVersion.R4
     order = _medication(action.order, replace(session, version=version))
     return {"resourceType": order["resourceType"], "id": own} | order
+
+
+def new_medication_request(name: str, code: Code, patient: str) -> dict[str, Any]:
+    """Write an order (R4) that replaces nothing: a drug by name and code, no dose. The code's display is not known."""
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "order",
+        "medicationCodeableConcept": {"coding": [{"system": _SYSTEMS[code.system], "code": code.value}], "text": name},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
 
 
 def _medication(order: Order, session: Session) -> dict[str, Any]:

@@ -24,11 +24,12 @@ from cards.model import (
     Suggestion,
 )
 from tests.cards.strategies import CATALOGUE, ON, cases
+from tests.thorough import examples
 
 F = TypeVar("F", MedicationFact, ConditionFact)
 
 GENERATED = settings(
-    max_examples=400,
+    max_examples=examples(400),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -10,9 +10,10 @@ from cards.evaluate import Assessment
 from cards.model import PatientRecord, State
 from tests.cards import reference
 from tests.cards.strategies import CATALOGUE, cases
+from tests.thorough import examples
 
 GENERATED = settings(
-    max_examples=500,
+    max_examples=examples(500),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -68,7 +68,7 @@ def _said(body: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-@pytest.mark.parametrize("days", [-101, -729])
+@pytest.mark.parametrize("days", [-101, pytest.param(-729, marks=pytest.mark.deep)])
 def test_every_recorded_case_is_answered_as_its_recording_says(days: int) -> None:
     differing = []
     for case in _cases():

@@ -19,6 +19,7 @@ from service.screen.run import Screening, screen
 from service.settings import Settings
 from service.wire import read_request
 from tests.builders import HOOK_INSTANCE, Json
+from tests.thorough import one_in
 
 VIEW = next(service for service in SERVICES if service.hook == "patient-view")
 MEDICATIONS = {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"}
@@ -79,7 +80,7 @@ def _export(file: Path, resources: list[Json]) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize("name", case_names())
+@pytest.mark.parametrize("name", one_in(6, case_names()))
 def test_a_recorded_chart_in_an_export_is_found_as_when_it_is_opened(name: str, tmp_path: Path) -> None:
     case = read_case(name)
     try:

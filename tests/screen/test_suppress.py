@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from service.screen.result import cells_of, groups_of
 from service.screen.suppress import MIN_CELL, Cell, Group, suppressed
 from service.screen.totals import Pair, Totals
+from tests.thorough import examples
 
 TOTAL, A, B, C = ("all", ""), ("part", "a"), ("part", "b"), ("part", "c")
 _PAIRS = [
@@ -89,7 +90,7 @@ def totals(draw: st.DrawFn) -> Totals:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(totals())
 def test_no_small_count_follows_from_those_that_are_shown(drawn: Totals) -> None:
     cells, groups = cells_of(drawn), groups_of(drawn)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
 from service.commands.demo import demonstration
 
@@ -21,10 +22,18 @@ def demo(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[st
     return subprocess.run([*DEMO, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_once_shows_the_card_as_a_clinician_reads_it_and_exits_0() -> None:
+def test_once_shows_the_card_of_today_as_a_clinician_reads_it_and_exits_0() -> None:
     done = demo("--once")
     assert (done.returncode, done.stderr) == (0, "")
-    for part in ("WARNING", "Upadacitinib + infliximab", "Buttons", "Override reasons", "Source:"):
+    today = datetime.now().astimezone().date()
+    for part in (
+        f"order-select on {today}",
+        "WARNING",
+        "Upadacitinib + infliximab",
+        "Buttons",
+        "Override reasons",
+        "Source:",
+    ):
         assert part in done.stdout
 
 
@@ -32,11 +41,6 @@ def test_json_prints_the_response_body_and_nothing_else() -> None:
     done = demo("--once", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["cards"][0]["indicator"] == "warning"
-
-
-def test_the_day_of_the_case_is_today() -> None:
-    today = datetime.now().astimezone().date()
-    assert f"order-select on {today}" in demo("--once").stdout
 
 
 @pytest.mark.enable_socket
@@ -47,6 +51,14 @@ def test_nothing_is_left_behind() -> None:
         assert folder.exists()
     assert not folder.exists()
     assert set(threading.enumerate()) <= threads
+
+
+@pytest.mark.enable_socket
+def test_with_the_order_helper_the_public_sandbox_finds_it_at_the_discovery_address() -> None:
+    with demonstration(datetime.now(UTC).date(), order_helper=True) as shown, requests.Session() as session:
+        session.trust_env = False
+        found = session.get(shown.discovery, timeout=20).json()
+        assert [service["id"] for service in found["services"]][-1] == "order-helper"
 
 
 @pytest.mark.enable_socket

@@ -22,6 +22,7 @@ from service.answer import Answer, Engine, answer, build_engine
 from service.discovery import SERVICES, Service
 from service.settings import Settings
 from tests import builders
+from tests.thorough import examples
 
 ON = date(2026, 3, 10)
 ENGINE = build_engine(Settings())
@@ -33,7 +34,7 @@ OTHERS = ("omalizumab", "azathioprine", "tofacitinib")
 STATUSES = ("active", "active", "active", "active", "on-hold", "unknown", "completed", "stopped")
 SPARED = {"allergies": "allergies", "conditions": "conditions", "patient": "patient"}
 LOUD = {"warning", "critical"}
-EXAMPLES = 500
+EXAMPLES = examples(500)
 
 Json = dict[str, Any]
 

@@ -22,16 +22,11 @@ from service.errors import SettingsError
 from service.recording.format import read_recording, recording_files
 from service.settings import Settings
 from tests.fakes import SELECT
+from tests.loopback import free_port
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.enable_socket
 Server = tuple[subprocess.Popen[str], int]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -96,9 +91,10 @@ def test_flags_environment_and_file_reach_the_workers(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     file.write_text("[[clients]]\nid = 'ehr'\norigins = ['https://ehr.example.org']", encoding="utf-8")
     environ = {"UPA_CDS_MAX_BODY_BYTES": "10", "UPA_CDS_JURISDICTION": "eu"}
-    with running(tmp_path, "--workers", "1", "--config", str(file), **environ) as (_, port):
+    with running(tmp_path, "--order-helper", "--workers", "1", "--config", str(file), **environ) as (_, port):
         wait_until(lambda: answers(port))
         assert call(port, "GET", "/readyz")[1]["jurisdiction"] == "eu"
+        assert call(port, "GET", "/cds-services")[1]["services"][-1]["id"] == "order-helper"
         assert call(port, "POST", SELECT, b"{}         ")[0] == 413
 
 
