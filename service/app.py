@@ -92,7 +92,7 @@ def create_app(
     app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
     app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
-    app.register_blueprint(openapi_blueprint())
+    app.register_blueprint(openapi_blueprint(order_helper=settings.order_helper))
     if settings.order_helper:
         app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
     site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)

@@ -3,7 +3,7 @@
 from cards.build import LONGEST_SUMMARY
 from cards.model import Indicator, SelectionBehavior
 from cards.text import LONGEST_DETAIL
-from service.discovery import SERVICES, Service
+from service.discovery import Service
 from service.errors import ServiceError
 from service.openapi.schema import (
     ADDRESS,
@@ -28,23 +28,24 @@ from service.store import State
 from service.wire.request import Deviation
 
 
-def discovery() -> Json:
+def discovery(services: tuple[Service, ...]) -> Json:
     """Return the schema of the discovery document: these services, each as it is announced."""
-    each = {"oneOf": [_announced(service) for service in SERVICES]}
-    return whole(services={**some(each, maxItems=len(SERVICES)), "minItems": len(SERVICES), "uniqueItems": True})
+    each = {"oneOf": [_announced(service) for service in services]}
+    return whole(services={**some(each, maxItems=len(services)), "minItems": len(services), "uniqueItems": True})
 
 
 def _announced(service: Service) -> Json:
-    return closed(
-        "hook id title description usageRequirements prefetch",
-        hook={"const": service.hook},
-        id={"const": service.id},
-        title={"const": service.title},
-        description={"const": service.description},
-        usageRequirements={"const": service.usage_requirements},
-        prefetch=whole(**{key: {"const": template} for key, template in service.prefetch.items()}),
-        version=described(TEXT, "Version of CDS Hooks, where the site announces one."),
-    )
+    members = {
+        "hook": {"const": service.hook},
+        "id": {"const": service.id},
+        "title": {"const": service.title},
+        "description": {"const": service.description},
+        "usageRequirements": {"const": service.usage_requirements},
+    }
+    if service.prefetch:
+        members["prefetch"] = whole(**{key: {"const": template} for key, template in service.prefetch.items()})
+    version = described(TEXT, "Version of CDS Hooks, where the site announces one.")
+    return closed(" ".join(members), **members, version=version)
 
 
 def cards() -> Json:
@@ -69,6 +70,20 @@ def card() -> Json:
         ),
         "dependentRequired": {"suggestions": ["selectionBehavior"], "selectionBehavior": ["suggestions"]},
     }
+
+
+def helper_cards() -> Json:
+    """Return the schema of the answer of the order helper, a test tool."""
+    one = whole(
+        uuid=UUID,
+        summary={**TEXT, "maxLength": LONGEST_SUMMARY},
+        detail=TEXT,
+        indicator={"const": Indicator.INFO},
+        source=whole(label=TEXT),
+        selectionBehavior={"const": SelectionBehavior.AT_MOST_ONE},
+        suggestions=some(ref("Suggestion")),
+    )
+    return whole(cards=some(one))
 
 
 def coding() -> Json:
@@ -159,7 +174,6 @@ def _setting(name: str) -> Json:
 
 
 COMPONENTS = {
-    "Discovery": discovery,
     "Cards": cards,
     "Card": card,
     "Coding": coding,

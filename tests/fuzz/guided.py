@@ -26,6 +26,7 @@ from tests.fuzz.smallest import smallest
 SECONDS = 10.0
 LONGEST = 200_000
 THOROUGH = 8
+LONGEST_SHOWN = 4000
 FOUND = "found-"
 
 
@@ -120,7 +121,13 @@ def _fuzz(corpus: Path, failures: Path, seconds: int, seed: int) -> None:
     def mutate(data: bytes, longest: int, its_seed: int) -> bytes:
         return guided.changed(data, longest, its_seed, atheris.Mutate)
 
-    limits = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=120", "-rss_limit_mb=4096"]
+    limits = [
+        f"-max_total_time={seconds}",
+        f"-max_len={LONGEST}",
+        "-timeout=120",
+        "-rss_limit_mb=4096",
+        "-report_slow_units=1000",
+    ]
     how = [*limits, f"-seed={seed}", f"-artifact_prefix={failures}/{FOUND}", "-print_final_stats=1", "-verbosity=1"]
     atheris.Setup([sys.argv[0], *how, str(corpus)], one, custom_mutator=mutate)
     atheris.Fuzz()
@@ -141,8 +148,9 @@ def _made_small(file: Path) -> str:
     except (ValueError, RecursionError):
         return said
     smaller = file.with_name(f"small-{file.name.removeprefix(FOUND)}.json")
-    smaller.write_text(json.dumps(small, indent=2) + "\n", encoding="utf-8")
-    return f"{said} ({smaller})"
+    text = json.dumps(small, indent=2)
+    smaller.write_text(f"{text}\n", encoding="utf-8")
+    return f"{said}\n{smaller}: {text[:LONGEST_SHOWN]}"
 
 
 def _kind(said: str | None) -> str:

@@ -103,15 +103,15 @@ def _faults(server: Server, seen: Seen, memory: Memory, code: int) -> Iterator[s
         yield f"the server ended with exit code {code}"
     if memory.growth > GROWTH:
         yield f"a worker grew by {memory.growth / MEGABYTE:.1f} MB after warm-up, more than {GROWTH / MEGABYTE:.0f} MB"
-    yield from _lost(server, seen)
+    yield from lost(server.data / FILE, seen)
     yield from _log(server)
     if not (seen.judged and seen.cards and seen.kinds["read from FHIR"]):
         yield "too little was sent to prove anything"
 
 
-def _lost(server: Server, seen: Seen) -> Iterator[str]:
+def lost(database: Path, seen: Seen) -> Iterator[str]:
     """Compare what was answered and what was told with what is in the database."""
-    with store_at(Place(server.data / FILE)) as store, store.engine.connect() as connection:
+    with store_at(Place(database)) as store, store.engine.connect() as connection:
         issued = {row[0] for row in connection.execute(ISSUED.select().with_only_columns(ISSUED.c.card))}
         columns = (FEEDBACK.c.card, FEEDBACK.c.outcome_at)
         told = [(row[0], row[1]) for row in connection.execute(FEEDBACK.select().with_only_columns(*columns))]

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.service.test_serve import ROOT, answers, free_port, wait_until, worker_pids
+from tests.loopback import free_port
+from tests.service.test_serve import ROOT, answers, wait_until, worker_pids
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
