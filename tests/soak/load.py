@@ -19,6 +19,8 @@ from tests.soak.calls import JSON, SERVICE, Sent, calls, expected, expected_late
 # A card and the time at which it was judged.
 Entry = tuple[str, datetime]
 PATIENCE = 60.0
+# A server may close a connection on which nothing happens; after so many seconds a caller takes a new one.
+IDLE = 5.0
 MOST_TOLD = 20
 
 
@@ -63,7 +65,7 @@ class Caller(threading.Thread):
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
-        self.connection = self._connect()
+        self.connection, self.used = self._connect(), monotonic()
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -112,6 +114,8 @@ class Caller(threading.Thread):
         day = _today()
         compared = sent.method == "POST" and sent.path in SERVICE and not sent.refused
         right = expected(sent, self.engine, day) if compared else None
+        if monotonic() - self.used > IDLE:
+            self.connection.close()
         under_way, began = False, perf_counter()
         try:
             self.connection.request(sent.method, sent.path, sent.body or None, sent.headers if sent.body else {})
@@ -127,6 +131,7 @@ class Caller(threading.Thread):
             with self.seen.lock:
                 self.seen.refused += 1
             return None
+        self.used = monotonic()
         self._check(sent, response, body, right, day)
         with self.seen.lock:
             self.seen.kinds[sent.kind] += 1
