@@ -222,7 +222,7 @@ def _wording(catalogue: Catalogue) -> Iterator[str]:
             yield f"wording.yaml: {part}: {key!r} is missing; add the sentence"
         yield from _unknown(f"wording.yaml: {part}", sorted(set(texts) - set(sentences)), sentences, "sentence in use")
         for key, text in texts.items():
-            yield from _sentence(f"wording.yaml: {part}.{key}", text, sentences.get(key, frozenset()))
+            yield from sentence_problems(f"wording.yaml: {part}.{key}", text, sentences.get(key, frozenset()))
     where = "wording.yaml: incomplete.override_reasons"
     yield from _unknown(where, catalogue.wording.incomplete.override_reasons, catalogue.override_reasons, "reason")
     for label in catalogue.wording.partner_labels:
@@ -300,7 +300,13 @@ def _monitoring(catalogue: Catalogue) -> Iterator[str]:
             yield f"{where}: is {item.verification.value}; cite a source that somebody opened"
 
 
-def _sentence(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:
+def fields_of(text: str) -> frozenset[str]:
+    """Return the fields that a sentence is filled in with."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def sentence_problems(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:
+    """Yield a line for each fault in the braces of a sentence that is given these fields."""
     try:
         parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
     except ValueError:
@@ -317,10 +323,14 @@ def _sentence(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:
 def _forbidden(catalogue: Catalogue) -> Iterator[str]:
     """Look at every sentence that a card can print; "contraindicated" is what the US label does not say."""
     for where, text in _printed(catalogue):
-        words = (*FORBIDDEN_WORDS, *(FORBIDDEN_IN_US if ".eu" not in where and ".au" not in where else ()))
-        for word in words:
-            if re.search(rf"\b{re.escape(word)}\b", text.casefold()):
-                yield f"{where}: the words {word!r} are never printed; say what the label says"
+        yield from forbidden_words(where, text, in_us=".eu" not in where and ".au" not in where)
+
+
+def forbidden_words(where: str, text: str, *, in_us: bool) -> Iterator[str]:
+    """Yield a line for each word in a printed text that is never printed."""
+    for word in (*FORBIDDEN_WORDS, *(FORBIDDEN_IN_US if in_us else ())):
+        if re.search(rf"\b{re.escape(word)}\b", text.casefold()):
+            yield f"{where}: the words {word!r} are never printed; say what the label says"
 
 
 def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

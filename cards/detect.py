@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from cards.catalogue import Catalogue, Clause, Rule
+from cards.catalogue import GENERIC, Catalogue, Clause, Rule
 from cards.exposure import Basis, Contribution, Exposure, Exposures
 from cards.model import INDICATORS, LOUD, Hook, Indicator, Kind, MedicationFact, State
 from cards.problems import Problem, Problems, stated_indications
@@ -36,7 +36,8 @@ class Pair:
     """One subject and one partner whose combination a rule speaks of.
 
     `indication` decided the sentence (None: unknown). `quiet` is a partner that is `info` by the rule. `handover` is
-    the end of the first and the start of the second where the record plans them one after the other.
+    the end of the first and the start of the second where the record plans them one after the other. `lowered_from` is
+    the indicator before the site's ceiling on this pair.
     """
 
     subject: Exposure
@@ -49,6 +50,12 @@ class Pair:
     quiet: bool = False
     first: str | None = None
     handover: tuple[date, date] | None = None
+    lowered_from: Indicator | None = None
+
+    @property
+    def due(self) -> Indicator:
+        """Return the indicator without anything that the site chose."""
+        return self.lowered_from or self.indicator
 
     @property
     def exposures(self) -> tuple[Exposure, Exposure]:
@@ -101,8 +108,28 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The highest indicator of a part of a rule: of one partner, of the clause of one indication, or of both.
+
+    `indication` is `generic` where none is known; None means whatever it is.
+    """
+
+    rule: str
+    indicator: Indicator
+    partner: str | None = None
+    indication: str | None = None
+
+    def covers(self, rule: str, partner: str, indication: str | None) -> bool:
+        """Say whether it speaks of a pair of a rule whose clause is that of an indication."""
+        fits = self.partner in (None, partner) and self.indication in (None, indication or GENERIC)
+        return self.rule == rule and fits
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What a site changed: rules switched off, rules that are silent, and the highest indicator it wants per rule.
+
+    `parts` are the highest indicators of parts of rules.
 
     `options` are the ingredients that the options card may offer, in that order; None leaves it to the knowledge, and
     empty means no such card.
@@ -112,10 +139,17 @@ class Policy:
     ceilings: tuple[tuple[str, Indicator], ...] = ()
     silent: frozenset[str] = frozenset()
     options: tuple[str, ...] | None = None
+    parts: tuple[Ceiling, ...] = ()
 
     def ceiling(self, rule: str) -> Indicator:
         """Return the highest indicator that the site allows for a rule."""
-        return dict(self.ceilings).get(rule, Indicator.CRITICAL)
+        allowed = (indicator for key, indicator in self.ceilings if key == rule)
+        return min(allowed, key=INDICATORS.index, default=Indicator.CRITICAL)
+
+    def part_ceiling(self, rule: str, partner: str, indication: str | None) -> Indicator:
+        """Return the highest indicator that the site allows for a pair of a rule."""
+        allowed = (item.indicator for item in self.parts if item.covers(rule, partner, indication))
+        return min(allowed, key=INDICATORS.index, default=Indicator.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +191,14 @@ class _Detector:
         if not pairs:
             return None
         indicator = max((pair.indicator for pair in pairs), key=INDICATORS.index)
+        due = max((pair.due for pair in pairs), key=INDICATORS.index)
         allowed = min(indicator, self.question.policy.ceiling(key), key=INDICATORS.index)
         exception = self._exception(key, pairs) if allowed is Indicator.WARNING else None
         return Finding(
             key,
             Indicator.INFO if exception else allowed,
             tuple(pairs),
-            lowered=allowed is not indicator,
+            lowered=allowed is not due,
             exception=exception,
             silent=key in self.question.policy.silent,
         )
@@ -185,7 +220,14 @@ class _Detector:
             for partner in self._exposed(partners):
                 pair = self._pair(rule, subject, partner)
                 if pair:
-                    yield pair
+                    yield self._capped(key, pair)
+
+    def _capped(self, rule: str, pair: Pair) -> Pair:
+        """Return the pair no louder than the site wants it."""
+        ceiling = self.question.policy.part_ceiling(rule, pair.partner.ingredient, pair.indication)
+        if INDICATORS.index(ceiling) >= INDICATORS.index(pair.indicator):
+            return pair
+        return replace(pair, indicator=ceiling, lowered_from=pair.indicator)
 
     def _exposed(self, members: Iterable[str]) -> list[Exposure]:
         known = self.found.by_ingredient

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,8 +12,10 @@ import yaml
 from pydantic import ValidationError
 
 from cards.catalogue import (
+    Approval,
     Catalogue,
     ConditionsFile,
+    EvidenceEntry,
     EvidenceFile,
     IngredientsFile,
     Manifest,
@@ -20,6 +23,7 @@ from cards.catalogue import (
     OptionsFile,
     OutcomesFile,
     OverrideReasonsFile,
+    Rule,
     RulesFile,
     Strict,
     Wording,
@@ -27,6 +31,7 @@ from cards.catalogue import (
 from cards.check import problems_of
 
 M = TypeVar("M", bound=Strict)
+A = TypeVar("A", Rule, EvidenceEntry, OptionsFile, MonitoringFile)
 
 SCHEMAS: Mapping[str, type[Strict]] = {
     "knowledge.yaml": Manifest,
@@ -60,14 +65,14 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     place: Traversable = folder or resources.files("cards").joinpath("knowledge")
     problems: list[str] = []
     texts = {name: _bytes(place, name, problems) for name in SCHEMAS}
-    read = {name: _parse(name, text, problems) for name, text in texts.items() if text is not None}
-    files = {name: _validate(name, data, problems) for name, data in read.items() if data is not None}
+    read = {name: read_yaml(name, text, problems) for name, text in texts.items() if text is not None}
+    files = {name: validated(name, data, SCHEMAS[name], problems) for name, data in read.items() if data is not None}
     if problems or None in files.values() or len(files) < len(SCHEMAS):
         raise KnowledgeError(tuple(problems))
     catalogue = _assemble({name: item for name, item in files.items() if item}, _digest(texts))
     if found := tuple(problems_of(catalogue)):
         raise KnowledgeError(found)
-    return catalogue
+    return approved_as_a_whole(catalogue)
 
 
 def _bytes(place: Traversable, name: str, problems: list[str]) -> bytes | None:
@@ -103,7 +108,8 @@ class _Loader(_Base):  # type: ignore[misc]
         return mapping
 
 
-def _parse(name: str, text: bytes, problems: list[str]) -> Any:
+def read_yaml(name: str, text: bytes, problems: list[str]) -> Any:
+    """Parse a YAML file whose keys stand once each; None where it cannot be, with a line added to `problems`."""
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     except yaml.YAMLError as error:
@@ -119,9 +125,10 @@ def _parse(name: str, text: bytes, problems: list[str]) -> Any:
     return data
 
 
-def _validate(name: str, data: Any, problems: list[str]) -> Strict | None:
+def validated(name: str, data: Any, schema: type[M], problems: list[str]) -> M | None:
+    """Hold what a file says against its schema; None where it does not fit, with every fault added to `problems`."""
     try:
-        return SCHEMAS[name].model_validate(data)
+        return schema.model_validate(data)
     except ValidationError as error:
         problems.extend(_lines(name, error))
         return None
@@ -169,6 +176,24 @@ def _assemble(files: Mapping[str, Strict], sha256: str) -> Catalogue:
         outcomes=outcomes.outcomes,
         dismissing=outcomes.dismissing,
         sha256=sha256,
+    )
+
+
+def approved_as_a_whole(known: Catalogue) -> Catalogue:
+    """Return the knowledge with the approval of all of it on each part that has none of its own."""
+    whole, none = known.manifest.approval, Approval()
+    if whole == none:
+        return known
+
+    def filled(item: A) -> A:
+        return item.model_copy(update={"approval": whole}) if item.approval == none else item
+
+    return replace(
+        known,
+        rules={key: filled(item) for key, item in known.rules.items()},
+        evidence={key: filled(item) for key, item in known.evidence.items()},
+        options=filled(known.options),
+        monitoring=filled(known.monitoring),
     )
 
 

@@ -27,6 +27,8 @@ class System(StrEnum):
     ICD9CM = "icd9cm"
     NCIT = "ncit"
     STATUS_REASON = "status-reason"
+    # A list of the site; the value of a code begins with the address of the list and a bar.
+    LOCAL = "local"
 
     # An enum hashes its name, in Python; a value does as well, and without.
     __hash__ = str.__hash__
@@ -44,7 +46,7 @@ class Code:
         return hash(self.value)
 
     def __str__(self) -> str:
-        return f"{self.system.upper()} {self.value}"
+        return self.value if self.system is System.LOCAL else f"{self.system.upper()} {self.value}"
 
 
 class Origin(StrEnum):

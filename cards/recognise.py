@@ -5,11 +5,12 @@ with the size of the catalogue.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from cards.catalogue import Catalogue, CodeLists, codes_of
+from cards.catalogue import CodeLists, ConditionGroup, Ingredient, StatedReason, codes_of
+from cards.catalogue import Recognition as Places
 from cards.model import Code, Outcome, Recognised, StatedOutcome, System
 from cards.text import LONGEST_TEXT, words
 
@@ -71,14 +72,40 @@ class _Phrases(Generic[T]):
             at += step
 
 
+class Vocabulary(Protocol):
+    """What recognising needs of a catalogue."""
+
+    @property
+    def recognition(self) -> Places:
+        """Return the words and codes that say where a medicine goes."""
+
+    @property
+    def ingredients(self) -> Mapping[str, Ingredient]:
+        """Return the ingredients by their key."""
+
+    @property
+    def conditions(self) -> Mapping[str, ConditionGroup]:
+        """Return the condition groups by their key, in the order of the knowledge."""
+
+    @property
+    def outcomes(self) -> Mapping[Outcome, StatedReason]:
+        """Return what states each outcome of a treatment."""
+
+    @property
+    def dismissing(self) -> tuple[str, ...]:
+        """Return the words after which a text states no outcome."""
+
+
 class Recogniser:
     """Names the catalogue's ingredients in the codes and texts of a resource."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Vocabulary) -> None:
         """Index the codes, names and places of a catalogue."""
         self._codes: dict[Code, _Entry] = {}
         self._names: _Phrases[_Entry] = _Phrases()
         self._index(catalogue)
+        # Codes of the site's own lists: only these are looked for in what is no system of the knowledge.
+        self.local = frozenset(code.value for code in self._codes if code.system is System.LOCAL)
         recognition = catalogue.recognition
         self._before = _phrases(recognition.other_drug_after)
         self._topical_words = _phrases(recognition.non_systemic_words)
@@ -109,7 +136,7 @@ class Recogniser:
         self._group_order = list(catalogue.conditions)
         self._conditions, self._prefixes = _condition_index(catalogue)
 
-    def _index(self, catalogue: Catalogue) -> None:
+    def _index(self, catalogue: Vocabulary) -> None:
         for key, item in catalogue.ingredients.items():
             self._add_codes(item.codes, _Entry(key, item.systemic, None, item.name))
             self._add_codes(item.non_systemic_codes, _Entry(key, False, None, item.name))
@@ -272,7 +299,7 @@ _Exact: TypeAlias = dict[tuple[System, str], tuple[str, ...]]
 _Prefixes: TypeAlias = dict[tuple[System, str], tuple[tuple[str, frozenset[str]], ...]]
 
 
-def _condition_index(catalogue: Catalogue) -> tuple[_Exact, _Prefixes]:
+def _condition_index(catalogue: Vocabulary) -> tuple[_Exact, _Prefixes]:
     exact: _Exact = {}
     prefixes: _Prefixes = {}
     for group, item in catalogue.conditions.items():

@@ -10,9 +10,10 @@ from datetime import date
 from functools import cached_property
 from types import MappingProxyType
 
-from cards import Assessment, Catalogue, Policy, Question, Recogniser, evaluate, load_catalogue
+from cards import Assessment, Catalogue, Overlaid, Policy, Question, Recogniser, evaluate
 from cards.detect import DocumentedException
 from cards.model import LOUD, Card, Gap, Hook, Indicator, Link, PatientRecord, Recognised, Suggestion
+from cards.overlaid import ceilings as lowered
 from service import wire
 from service.discovery import Service
 from service.errors import DataUnavailable
@@ -33,6 +34,7 @@ from service.fhir_access.fetch import FhirAccess, FhirCall, FhirReader, Refusal
 from service.fhir_access.http import HttpFhir
 from service.fhir_server import FhirServer
 from service.issued import Issued, issued_cards
+from service.knowledge import site_knowledge
 from service.prefetch import Prefetched, collect
 from service.scope import asked_drafts, has_unresolved, in_scope, missing_medications, refuse_other_patient
 from service.settings import ANYONE, Client, Settings
@@ -68,6 +70,7 @@ class Engine:
     catalogue: Catalogue
     recogniser: Recogniser
     options: Options = Options()
+    overlaid: Overlaid | None = None
 
     @cached_property
     def scope(self) -> frozenset[str]:
@@ -145,10 +148,11 @@ def nothing_documented(_patient: str) -> tuple[DocumentedException, ...]:
 
 def build_engine(settings: Settings) -> Engine:
     """Load the knowledge that the settings name; raises KnowledgeError with every problem of it."""
-    catalogue = load_catalogue(settings.knowledge)
+    catalogue, overlaid = site_knowledge(settings)
     ceilings = tuple((rule, Indicator(value)) for rule, value in settings.indicator_ceiling.items())
     silent = frozenset(settings.silent_rules)
-    policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options)
+    parts = lowered(overlaid.overlay) if overlaid else ()
+    policy = Policy(frozenset(settings.disabled_rules), ceilings, silent, settings.options, parts)
     options = Options(
         settings.jurisdiction,
         policy,
@@ -158,7 +162,7 @@ def build_engine(settings: Settings) -> Engine:
         settings.fhir_seconds,
         settings.profile,
     )
-    return Engine(catalogue, Recogniser(catalogue), options)
+    return Engine(catalogue, Recogniser(catalogue), options, overlaid)
 
 
 OVER_HTTP = HttpFhir()
@@ -183,7 +187,7 @@ def answer(
     """
     profile = _profile(client, engine)
     request = wire.read_request(body, service)
-    library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
+    library = MedicationLibrary.of_drafts(request.drafts, request.full_urls, local=engine.recogniser.local)
     hint = request.fhir_version
     drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser, hint)
     asked = asked_drafts(request, drafts)

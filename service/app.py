@@ -69,11 +69,17 @@ def utc_now() -> datetime:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock = utc_now, ready: bool = False, fhir: FhirReader = OVER_HTTP
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    ready: bool = False,
+    fhir: FhirReader = OVER_HTTP,
+    trust: Authenticator | None = None,
 ) -> Flask:
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
 
-    With `ready` it raises KnowledgeError instead. Raises SettingsError if the settings name a rule that the
+    With `ready` it raises KnowledgeError instead. `trust` is that of an application that this one takes the place of.
+    Raises SettingsError if the settings name a rule that the
     knowledge does not have, recordings that cannot be made, or certificates of a FHIR server that cannot be read.
     """
     app = Flask("service", static_folder=None)
@@ -83,7 +89,7 @@ def create_app(
     # OPTIONS is a browser's preflight, for the pages that a browser may call from elsewhere.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     counts, engine = Counts(), _engine(settings, ready=ready)
-    trust = build_authenticator(settings)
+    trust = trust or build_authenticator(settings)
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
     recorder = _recorder(settings, engine)

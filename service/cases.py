@@ -22,6 +22,7 @@ from service.errors import InvalidRequest
 from service.fhir_access.fetch import FhirCall
 from service.fhir_access.recorded import RecordedFhir, read_call
 
+OVERLAY = "overlay"
 _FHIR_DAY = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", flags=re.ASCII
 )
@@ -92,7 +93,7 @@ def read_case(name: str, folder: Path | None = None) -> Case:
             body=_bytes(place / "request.json"),
             expected=_read(place / "expected.json", json.loads),
             expect=tuple(described.get("expect", ())),
-            settings=described.get("settings", {}),
+            settings=_settings(described.get("settings", {}), place),
             status=int(described.get("status", 200)),
             server=tuple(_read(file, _call) for file in _recorded(place / "server")),
             exceptions=read_exceptions(described.get("exceptions", [])),
@@ -167,6 +168,11 @@ def shift_text(text: str, days: timedelta) -> str:
 def _described(text: bytes) -> Any:
     # The base loader keeps every scalar as text: "on" is then no boolean, and a day no date.
     return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
+
+
+def _settings(described: Mapping[str, Any], place: Traversable) -> Mapping[str, Any]:
+    """Return the settings of a case; its overlay is a file named from the folder of the case."""
+    return {**described, OVERLAY: str(place / described[OVERLAY])} if OVERLAY in described else described
 
 
 def _cases(folder: Path | None) -> Traversable:

@@ -19,6 +19,7 @@ import click
 from service import __version__
 from service.commands.clients import client, token
 from service.commands.conformance import conformance
+from service.commands.export import export
 from service.commands.record import record
 from service.commands.replay import replay
 from service.commands.store import db, rates
@@ -80,6 +81,7 @@ def cli() -> None:
 cli.add_command(client)
 cli.add_command(conformance)
 cli.add_command(db)
+cli.add_command(export)
 cli.add_command(record)
 cli.add_command(rates)
 cli.add_command(replay)
@@ -100,6 +102,23 @@ def serve(**flags: object) -> None:
     from service.settings import load_settings
 
     run(load_settings(flags), lambda line: click.echo(line, err=True))
+
+
+@cli.command()
+@click.option("--data-dir", metavar="DIR", help="Data folder that the service runs with.")
+@click.option("--port", metavar="NUMBER", help="Port that it listens on.  [default: 8000]")
+@click.option("--config", metavar="FILE", help="TOML file with settings.")
+@click.option("--wait", "seconds", metavar="SECONDS", type=click.FloatRange(min=0), default=120, help="[default: 120]")
+def reload(*, seconds: float, **flags: str | None) -> None:
+    """Have the running service read its knowledge and overlay again; settings are read at its start alone.
+
+    The service checks them before any worker gets them, and goes on with the old if there is a problem. Exit code 0:
+    the new knowledge answers in every worker; 1: it was refused; 69: no such service runs; 75: no answer in time.
+    """
+    from service.commands.reload import reload as run
+    from service.settings import load_settings
+
+    run(load_settings(flags), seconds=seconds, say=click.echo)
 
 
 @cli.command()
@@ -213,12 +232,21 @@ def screen(addresses: tuple[str, ...], *, as_json: bool, as_csv: bool, **options
 
 @cli.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-def validate(folder: Path | None) -> None:
-    """Check a folder of knowledge, or the packaged knowledge, and list every problem."""
-    from cards import load_catalogue
+@click.option("--overlay", metavar="FILE", type=click.Path(path_type=Path), help="With this overlay of a site on it.")
+def validate(folder: Path | None, *, overlay: Path | None) -> None:
+    """Check a folder of knowledge, or the packaged knowledge, and list every problem.
 
-    catalogue = load_catalogue(folder)
+    With --overlay also what the overlay changes, and which rules count as approved today.
+    """
+    from service.knowledge import read_knowledge
+    from service.overlay import described
+
+    catalogue, overlaid = read_knowledge(folder, overlay)
     click.echo(f"knowledge {catalogue.version} (sha256 {catalogue.sha256}): {len(catalogue.rules)} rules, no problems")
+    if overlaid:
+        today = date.today()  # noqa: DTZ011 - the reader's own day
+        for line in described(overlaid, catalogue, today):
+            click.echo(line)
 
 
 @cli.command()
@@ -235,13 +263,13 @@ def evidence(*, rule: str | None, as_json: bool, unverified: bool, config: str |
 
     from rich.console import Console
 
-    from cards import load_catalogue
+    from service.knowledge import site_catalogue
     from service.registry import registry
     from service.registry_text import show
     from service.settings import load_settings
 
     site = load_settings({"config": config})
-    said = registry(load_catalogue(site.knowledge), _day(None, site), rule=rule, unverified=unverified)
+    said = registry(site_catalogue(site), _day(None, site), rule=rule, unverified=unverified)
     if as_json:
         click.echo(json.dumps(said, indent=2, ensure_ascii=False))
         return

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from service.settings import Settings
 
 MAX_AGE = "600"
+EXPOSED_HEADERS = "X-Request-ID, X-Knowledge"
 ALLOWED_HEADERS = "Authorization, Content-Type, X-Request-ID"
 
 
@@ -23,7 +24,7 @@ def cors_headers(origin: str | None, settings: Settings, *, methods: str | None 
     headers = {"Vary": "Origin"}
     if origin is None or not may_call(origin, settings):
         return headers
-    headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "X-Request-ID"}
+    headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED_HEADERS}
     if methods is not None:
         headers |= {
             "Access-Control-Allow-Methods": methods,

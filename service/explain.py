@@ -22,6 +22,7 @@ from service.discovery import PREFETCH, SERVICES
 from service.errors import InvalidRequest
 from service.fhir_access.chart_reads import FhirTrace
 from service.fhir_access.fetch import FhirReader, NoFhir, Refusal
+from service.overlay import applied, summarised
 from service.settings import ANYONE, Client
 from service.wire import peek_hook
 
@@ -61,6 +62,7 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
         "hook": trace.hook,
         "service": trace.service,
         "knowledge": {"version": catalogue.version, "sha256": catalogue.sha256},
+        **({} if engine.overlaid is None else {"overlay": _overlay(given, engine, on)}),
         "jurisdiction": options.jurisdiction,
         "policy": {
             "disabledRules": sorted(options.policy.disabled),
@@ -101,6 +103,14 @@ def explanation(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
             "complete": assessment.complete,
         }
     return said
+
+
+def _overlay(given: Answer, engine: Engine, on: date) -> dict[str, Any]:
+    """Say what the site's overlay changes, and which of its parts bore on this answer."""
+    if engine.overlaid is None:
+        return {}
+    took_effect = applied(engine.overlaid, engine.catalogue, given.assessment, on)
+    return {**summarised(engine.overlaid), "file": engine.overlaid.file, "tookEffect": took_effect}
 
 
 def _fhir(trace: FhirTrace) -> dict[str, Any]:
@@ -279,6 +289,7 @@ def _pair(pair: Pair, catalogue: Catalogue, jurisdiction: str) -> dict[str, Any]
         "partner": pair.partner.ingredient,
         "relation": pair.relation.value,
         "indicator": pair.indicator.value,
+        "indicatorBefore": pair.due.value,
         "indication": pair.indication,
         "indicationFrom": "order" if pair.by_order else "record" if pair.indication else "nothing",
         "partnerIs": pair.coverage.value,
@@ -320,6 +331,7 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     knowledge = said["knowledge"]
     yield f"{said['service']} on {said['on']}: {said['outcome']}"
     yield f"knowledge {knowledge['version']} (sha256 {knowledge['sha256'][:12]}), jurisdiction {said['jurisdiction']}"
+    yield from _overlay_lines(said.get("overlay"))
     policy = said["policy"]
     if policy["disabledRules"]:
         yield f"rules switched off: {', '.join(policy['disabledRules'])}"
@@ -348,6 +360,13 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Cards not shown", hidden)
     yield from _section("Missing", [f"{gap}: {count}" for gap, count in said.get("gaps", {}).items()])
     yield from _section("Deviations of the client", said["deviations"])
+
+
+def _overlay_lines(overlay: Mapping[str, Any] | None) -> Iterator[str]:
+    if overlay is None:
+        return
+    yield f"overlay {overlay['id']}.{overlay['version']} ({overlay['file']}, sha256 {overlay['sha256'][:12]})"
+    yield from (f"  {item['at']}: {item['does']}" for item in overlay["tookEffect"])
 
 
 def _fhir_lines(fhir: Mapping[str, Any]) -> Iterator[str]:

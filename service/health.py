@@ -12,7 +12,9 @@ from service.bounded import Bounded
 from service.clients.auth import Authenticator
 from service.documented import Memory
 from service.errors import ReplayStoreUnavailable, StoreUnavailable
+from service.in_force import Reload, last_reload
 from service.ledger import Ledger
+from service.overlay import summarised
 from service.recording.recorder import Recorder
 from service.settings import Settings
 from service.store import FeedbackStore, State
@@ -20,6 +22,7 @@ from service.telemetry import Counts
 
 NOT_READY = "not ready"
 CHECK_SECONDS = 1.0
+MOST_PROBLEMS = 20
 
 
 def health_blueprint(
@@ -35,6 +38,7 @@ def health_blueprint(
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
     pages = Blueprint("health", __name__)
     bounded = Bounded(slots=2, seconds=CHECK_SECONDS)
+    reload = last_reload(settings)
 
     @pages.get("/livez")
     def livez() -> Response:
@@ -47,7 +51,8 @@ def health_blueprint(
         trusted = _trusted(trust)
         recording = {} if recorder is None else {"recording": recorder.counts.seen()}
         kept = {"feedback": _kept(bounded, store, ledger), "exceptions": _remembered(memory)}
-        served = _served(settings, engine) | trusted | kept | {"deviations": counts.seen()} | recording
+        served = _served(settings, engine) | _reloaded(reload()) | trusted | kept
+        served |= {"deviations": counts.seen()} | recording
         return _json(served, 503 if trusted["status"] == NOT_READY else 200)
 
     return pages
@@ -87,6 +92,7 @@ def _served(settings: Settings, engine: Engine) -> dict[str, Any]:
     return {
         "version": __version__,
         "knowledge": {"version": engine.catalogue.version, "sha256": engine.catalogue.sha256},
+        **({} if engine.overlaid is None else {"overlay": summarised(engine.overlaid)}),
         "jurisdiction": settings.jurisdiction,
         "disabledRules": list(settings.disabled_rules),
         "loweredIndicators": dict(settings.indicator_ceiling),
@@ -94,6 +100,14 @@ def _served(settings: Settings, engine: Engine) -> dict[str, Any]:
         "silentRules": list(settings.silent_rules),
         "silentClients": [client.id for client in settings.clients if client.silent],
     }
+
+
+def _reloaded(last: Reload | None) -> dict[str, Any]:
+    """Say what became of the last reload: refused knowledge is not served, and the one before it still is."""
+    if last is None:
+        return {}
+    problems = {"problems": list(last.problems[:MOST_PROBLEMS])} if last.problems else {}
+    return {"reload": {"outcome": last.outcome, "since": last.since, **problems}}
 
 
 def _json(content: dict[str, Any], status: int) -> Response:

@@ -29,6 +29,7 @@ Clock = Callable[[], datetime]
 
 MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
 CHUNK = 64 * 1024
+KNOWLEDGE_HEADER = "X-Knowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ def hooks_blueprint(
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
+    if engine is not None:
+        named = named_knowledge(engine.catalogue.version, engine.catalogue.sha256)
+        pages.after_request(lambda response: _named_by(response, named))
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
 
@@ -103,6 +107,18 @@ def hooks_blueprint(
         return Response(given.body, mimetype="application/json")
 
     return pages
+
+
+def named_knowledge(version: str, sha256: str) -> str:
+    """Name a state of the knowledge for a header: its version, with the hash as build metadata (SemVer 2.0.0, 10)."""
+    return f"{version}{'.' if '+' in version else '+'}{sha256[:8]}"
+
+
+def _named_by(response: Response, named: str) -> Response:
+    """Name the knowledge that an answer comes from, to those who may have one."""
+    if g.get("call") is not None:
+        response.headers[KNOWLEDGE_HEADER] = named
+    return response
 
 
 def _issued(given: Answer, service: Service, engine: Engine, client: Client, now: datetime) -> IssuedCall:

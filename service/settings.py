@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     SecretStr,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -155,6 +156,16 @@ class Settings(BaseModel):
     knowledge: Path | None = Field(
         default=None, description="Folder of the site's own knowledge; without it the packaged knowledge is used."
     )
+    overlay: Annotated[Path, FILE] | None = Field(
+        default=None,
+        description="YAML file with what the site changes of the knowledge: lower indicators, own codes, wording, "
+        "approvals.",
+    )
+    knowledge_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        description="Hash that the knowledge, with the overlay, must have, as `upa-cds validate` shows it; with any "
+        "other nothing is served.",
+    )
     timezone: Annotated[str, AfterValidator(_zone)] = Field(
         default="UTC", description="Time zone of the site (IANA name); it decides which day a call belongs to."
     )
@@ -185,6 +196,10 @@ class Settings(BaseModel):
         default=False,
         description="A second service for testing on this machine: it puts drugs into a draft, see Connecting the "
         "public CDS Hooks sandbox.",
+    )
+    canonical_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None,
+        description="Address below which what `upa-cds export fhir` writes is published; without it there are URNs.",
     )
     frame_ancestors: tuple[Annotated[str, AfterValidator(_web_origin)], ...] = Field(
         default=(),

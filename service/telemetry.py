@@ -41,6 +41,7 @@ FIELDS = (
     "error",
     "at",
     "problems",
+    "knowledge",
 )
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

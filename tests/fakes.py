@@ -45,6 +45,7 @@ class FakeCatalogue:
 @dataclass(frozen=True)
 class FakeEngine:
     catalogue: FakeCatalogue = FakeCatalogue()
+    overlaid: None = None
 
 
 @dataclass

@@ -115,7 +115,7 @@ def show_policy() -> None:
 
 
 def _words(config: str | None) -> "tuple[Vocabulary, Policy]":
-    from cards import load_catalogue
+    from service.knowledge import site_catalogue
     from service.recording.policy import load_policy
     from service.recording.recorder import listed_words
     from service.recording.words import vocabulary
@@ -123,7 +123,7 @@ def _words(config: str | None) -> "tuple[Vocabulary, Policy]":
 
     settings = load_settings({"config": config})
     policy = load_policy()
-    return vocabulary(load_catalogue(settings.knowledge), policy, listed_words(settings.record_words)), policy
+    return vocabulary(site_catalogue(settings), policy, listed_words(settings.record_words)), policy
 
 
 def _day(text: str | None) -> Any:

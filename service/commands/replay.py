@@ -31,6 +31,7 @@ class _Replay(click.Command):
 @click.command(cls=_Replay)
 @click.argument("path", metavar="[RECORDING|CASES]", required=False, type=click.Path(path_type=Path))
 @click.option("--knowledge", metavar="DIR", help="Candidate knowledge: what would it change? Short for --new DIR.")
+@click.option("--overlay", metavar="FILE", help="Overlay of a site on the knowledge of the new side.")
 @click.option("--url", "--against", metavar="URL", help="A running service, its day today (UTC). Short for --new URL.")
 @click.option("--old", metavar="DIR|URL|site", help="The old side.  [default: the recorded answers]")
 @click.option("--new", metavar="DIR|URL|site", help="The new side.  [default: site, this build as it is set up]")
@@ -68,7 +69,7 @@ def replay(path: Path | None, **options: Any) -> None:
     """
     from service.replay.calls import is_recording
 
-    settings = {name: options.pop(name) for name in ("updating", "knowledge", "url", "junit")}
+    settings = {name: options.pop(name) for name in ("updating", "knowledge", "overlay", "url", "junit")}
     if is_recording(path) or _of_recordings(options):
         sys.exit(_replay_recording(path, **settings, **options))
     if not _replay_cases(path, **settings):
@@ -82,16 +83,23 @@ def _of_recordings(options: dict[str, Any]) -> bool:
 
 
 def _replay_cases(
-    path: Path | None, *, updating: bool, url: str | None, knowledge: str | None, junit: Path | None
+    path: Path | None,
+    *,
+    updating: bool,
+    url: str | None,
+    knowledge: str | None,
+    overlay: str | None,
+    junit: Path | None,
 ) -> bool:
-    from service.replay import run
+    from service.replay import Tried, run
 
     if updating and (path is None or url):
         raise _ReplayUsage("--update needs a folder CASES of your own and no --url; packaged cases stay.")
-    if knowledge and (updating or url):
-        raise _ReplayUsage("--knowledge shows an effect: give it without --update and --url.")
-    folder = Path(knowledge) if knowledge else None
-    return run(path, url=url, updating=updating, junit_file=junit, say=click.echo, knowledge=folder)
+    if (knowledge or overlay) and (updating or url):
+        name = "--knowledge" if knowledge else "--overlay"
+        raise _ReplayUsage(f"{name} shows an effect: give it without --update and --url.")
+    tried = Tried(Path(knowledge) if knowledge else None, Path(overlay) if overlay else None)
+    return run(path, url=url, updating=updating, junit_file=junit, say=click.echo, tried=tried)
 
 
 def _replay_recording(
@@ -100,6 +108,7 @@ def _replay_recording(
     updating: bool,
     new: str | None,
     knowledge: str | None,
+    overlay: str | None,
     url: str | None,
     max_burden: float | None,
     max_p95: float | None,
@@ -127,9 +136,10 @@ def _replay_recording(
         site = load_settings({"config": config})
     except SettingsError as error:
         raise _ReplayUsage(error.message) from None
-    order = Assignment(
-        path, site, new=next(iter(named), None), again=twice, limits=Limits(max_burden, max_p95), **options
-    )
+    if overlay and any(side.startswith(("http://", "https://")) for side in named):
+        raise _ReplayUsage("--overlay is laid on knowledge of this build: a service behind a URL has its own.")
+    limits, side = Limits(max_burden, max_p95), next(iter(named), None)
+    order = Assignment(path, site, new=side, overlay=overlay, again=twice, limits=limits, **options)
     return int(replay_recording(order, click.echo, Console(stderr=True)))
 
 

@@ -5,8 +5,6 @@ import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, partial
-from importlib import import_module
 from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,9 @@ from granian import Granian
 from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 
+from service.commands.reloading import Applications, Reloading
 from service.errors import SettingsError
+from service.in_force import Files
 from service.pseudonyms import FILE as KEY_FILE
 from service.pseudonyms import Pseudonyms
 from service.settings import Settings
@@ -30,10 +30,12 @@ BACKPRESSURE = 128
 DRAIN_SECONDS = 10
 # Measured (tests/soak): without the limit a worker grows to twice the memory under large bodies.
 M_ARENA_MAX, HEAPS = -8, 2
+# How long an old worker and the new one in its place both take calls: connections that are in use move over.
+HANDOVER_SECONDS = 1.0
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; calls under way are finished first.
+    """Serve until SIGINT or SIGTERM; calls under way are finished first. SIGHUP reads the knowledge again.
 
     Raises SettingsError if the address may not or cannot be used, or if the data folder cannot; KnowledgeError.
     """
@@ -44,27 +46,20 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     share_heaps()
     # What the start has to say about clients' keys is a log line like any other.
     dictConfig(logging_config(settings.log_level))
-    text = settings.model_dump_json()
+    applications = Applications(settings.model_dump_json())
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
-    prepare_records(settings, announce, meanwhile=partial(application, text))
+    prepare_records(settings, announce, meanwhile=applications)
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
     if settings.order_helper:
         announce("The order helper is offered beside the service: it is for testing and checks nothing.")
-    granian_server(settings).serve(target_loader=partial(application, text), wrap_loader=False)
-
-
-@cache
-def application(settings: str) -> Callable[..., Any]:
-    """Make the WSGI application of these settings (JSON), once per process, and warm it."""
-    from service.app import create_app, warm
-
-    app = create_app(Settings.model_validate_json(settings), ready=True)
-    warm(app)
-    # Once for all workers, which are forked, rather than in each with its first card.
-    import_module("service.store.sql")
-    return app
+    server, files = granian_server(settings), Files.of(settings)
+    with files.hold():
+        reloading = Reloading(server, applications, files)
+        server.on_startup(reloading.begin)
+        server.on_shutdown(reloading.end)
+        server.serve(target_loader=applications, wrap_loader=False)
 
 
 def share_heaps() -> None:
@@ -162,6 +157,7 @@ def granian_server(settings: Settings) -> Any:
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
+        respawn_interval=HANDOVER_SECONDS,
         log_level=LogLevels.error,
         log_dictconfig=logging_config(settings.log_level),
         log_access=False,

@@ -125,7 +125,7 @@ def allergy_ingredients(scan: Scan, recogniser: Recogniser) -> tuple[str, ...]:
     for reaction in scan.reaction or ():
         concepts += reaction.substance if isinstance(reaction.substance, list) else [reaction.substance]
     found = [
-        recogniser.medication(systems.concept_codes(item), _names(item)).recognised
+        recogniser.medication(systems.concept_codes(item, recogniser.local), _names(item)).recognised
         for item in concepts
         if item is not None
     ]

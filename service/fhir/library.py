@@ -30,7 +30,7 @@ _SYSTEMIC = re.compile(
     re.IGNORECASE,
 )
 _SERVICES = frozenset({"ServiceRequest", "ProcedureRequest"})
-_SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM})
+_SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM, System.LOCAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,23 @@ class Drug:
 class MedicationLibrary:
     """The Medication resources that came with a call, by every name that a reference can use."""
 
-    def __init__(self, known: Mapping[str, MedicationScan] | None = None) -> None:
-        """Start from what another library knows."""
+    def __init__(
+        self, known: Mapping[str, MedicationScan] | None = None, *, local: frozenset[str] = frozenset()
+    ) -> None:
+        """Start from what another library knows. `local` are codes of the site's own, each as `address|code`."""
         self._known = dict(known or {})
+        self.local = local
 
     @classmethod
-    def of_drafts(cls, drafts: Sequence[Mapping[str, Any]], urls: Sequence[str | None] = ()) -> "MedicationLibrary":
+    def of_drafts(
+        cls,
+        drafts: Sequence[Mapping[str, Any]],
+        urls: Sequence[str | None] = (),
+        *,
+        local: frozenset[str] = frozenset(),
+    ) -> "MedicationLibrary":
         """Collect the sibling Medications of `draftOrders`; `urls` are the addresses that the Bundle gave them."""
-        library = cls()
+        library = cls(local=local)
         for index, resource in enumerate(drafts):
             if resource.get("resourceType") == "Medication":
                 library._add(bent(resource, MedicationScan), urls[index] if index < len(urls) else None)
@@ -78,7 +87,7 @@ class MedicationLibrary:
         for resource in resources:
             if resource.kind == "Medication":
                 library._add(decode(resource.raw, MedicationScan), resource.url)
-        return MedicationLibrary({**library._known, **self._known})
+        return MedicationLibrary({**library._known, **self._known}, local=self.local)
 
     def _add(self, medication: MedicationScan | None, url: str | None) -> None:
         if medication is None:
@@ -99,13 +108,13 @@ class MedicationLibrary:
     def drug(self, scan: Scan) -> Drug:
         """Say which drug a medication resource or a ServiceRequest names."""
         if scan.resource_type in _SERVICES:
-            return _service_drug(scan)
+            return _service_drug(self, scan)
         return _Naming(self, scan).drug()
 
 
-def _service_drug(scan: Scan) -> Drug:
+def _service_drug(library: MedicationLibrary, scan: Scan) -> Drug:
     """Read a ServiceRequest: only a drug code makes it an order of a drug; its words name procedures and reasons."""
-    naming = _Naming(MedicationLibrary(), scan)
+    naming = _Naming(library, scan)
     naming.either(scan.code)
     codes = tuple(code for code in naming.codes if code.system in _SERVICE_SYSTEMS)
     return Drug(codes=codes, text=naming.text(), chosen=True, identified=True)
@@ -114,7 +123,9 @@ def _service_drug(scan: Scan) -> Drug:
 def is_other_drug(concept: Concept, recogniser: Recogniser) -> bool:
     """Say at a glance that a concept names a drug, and none of the catalogue; what is left open is False."""
     names = [concept.text or "", *(coding.display or "" for coding in concept.coding or ())]
-    found = [code for coding in concept.coding or () for code in systems.codes(coding.system, coding.code)]
+    found = [
+        code for coding in concept.coding or () for code in systems.codes(coding.system, coding.code, recogniser.local)
+    ]
     return bool(found or any(map(str.strip, names))) and not recogniser.may_know(found, names)
 
 
@@ -167,8 +178,10 @@ class _Naming:
         for coding in concept.coding or ():
             # A code of a local list, without a word beside it, may be anything.
             self.picked = self.picked or bool(coding.code)
-            self.coded = self.coded or bool(coding.code and coding.system and systems.system_of(coding.system))
-            self.codes += systems.codes(coding.system, coding.code)
+            found = systems.codes(coding.system, coding.code, self.library.local)
+            known = found or (coding.code and coding.system and systems.system_of(coding.system))
+            self.coded = self.coded or bool(known)
+            self.codes += found
             self._name(coding.display)
 
     def either(self, medication: EitherMedication | None, level: int = 0) -> None:

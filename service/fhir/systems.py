@@ -56,6 +56,11 @@ _OID_PREFIX = "urn:oid:"
 _SNOMED_EDITION = "http://snomed.info/sct/"
 
 
+def address_of(system: System) -> str:
+    """Return the address that FHIR gives a code system."""
+    return _SYSTEMS[system][0]
+
+
 def _folded(system: str) -> str:
     folded = system.strip().rstrip("/").lower().removeprefix(_OID_PREFIX)
     return "http://" + folded.removeprefix("https://") if folded.startswith("https://") else folded
@@ -74,19 +79,41 @@ def system_of(address: str) -> System | None:
     return _BY_ADDRESS.get(folded)
 
 
-def codes(address: str | None, value: str | None) -> tuple[Code, ...]:
+def local_address(address: str) -> str:
+    """Write the address of a site's own list as its codes have it; raises ValueError for a system of ours."""
+    if known := system_of(address):
+        raise ValueError(f"is the system {known.value}, and has to be written so")
+    return _folded(address)
+
+
+def codes(address: str | None, value: str | None, local: frozenset[str] = frozenset()) -> tuple[Code, ...]:
     """Read a Coding as codes of the knowledge; empty where the system is not one of ours.
+
+    `local` are the codes of the site's own lists that its overlay names, each as `address|code`.
 
     An NDC becomes nine digits, labeller and product; ten digits without hyphens can be read in three ways, and give
     three.
     """
     system = system_of(address) if address else None
     text = value.strip() if value else ""
-    if system is None or not text:
+    if not text:
         return ()
+    if system is None:
+        # Most systems are none of ours, and most sites have no list of theirs here.
+        return _local(address, text, local) if local and address else ()
     if system is System.NDC:
         return tuple(Code(system, product) for product in ndc_products(text))
     return (Code(system, text.upper() if system in _LETTERED else text),)
+
+
+def _local(address: str, text: str, local: frozenset[str]) -> tuple[Code, ...]:
+    written = f"{_folded(address)}|{text}"
+    return (Code(System.LOCAL, written),) if written in local else ()
+
+
+def is_local(address: str, local: frozenset[str]) -> bool:
+    """Say whether an address is that of a list of which the overlay names a code."""
+    return bool(local) and _folded(address) in {code.partition("|")[0] for code in local}
 
 
 _PARTED = re.compile(r"^(\d{4,5})-(\d{3,4})(?:-\d{1,2})?$")
@@ -106,10 +133,10 @@ def ndc_products(value: str) -> tuple[str, ...]:
     return ()
 
 
-def concept_codes(concept: Concept | EitherMedication | None) -> tuple[Code, ...]:
+def concept_codes(concept: Concept | EitherMedication | None, local: frozenset[str] = frozenset()) -> tuple[Code, ...]:
     """Return the codes of a concept, or of the concept in a CodeableReference."""
     if concept is None:
         return ()
     if isinstance(concept, EitherMedication) and concept.concept is not None:
-        return concept_codes(concept.concept)
-    return tuple(code for item in concept.coding or () for code in codes(item.system, item.code))
+        return concept_codes(concept.concept, local)
+    return tuple(code for item in concept.coding or () for code in codes(item.system, item.code, local))

@@ -27,6 +27,8 @@ class Codes:
         if self._is_listed(address):
             return address
         known = systems.system_of(address)
+        if known is None and systems.is_local(address, self.vocabulary.local):
+            return address
         if known is None:
             return LOCAL_SYSTEM + self.hashed(address.removeprefix(LOCAL_SYSTEM))
         return _SNOMED if known is System.SNOMED and "sct/" in address else address
@@ -42,6 +44,9 @@ class Codes:
         if text.strip().lower() in self.policy.codes or text in self.vocabulary.addresses:
             return True
         known = systems.system_of(address) if address else None
+        if known is None and self.vocabulary.local and systems.codes(address, text, self.vocabulary.local):
+            # The site named it as that of a drug, and without it a replay would not know the drug.
+            return True
         shape = self.policy.shape_of_code.get(known) if known else None
         if shape and shape.fullmatch(text.strip().upper()):
             return True

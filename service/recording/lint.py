@@ -33,7 +33,7 @@ _HOST = re.compile(r"[a-z][a-z0-9+.-]*\\?:\\?/\\?/([^/\s\"?#]*)", re.IGNORECASE)
 _MOST_OF_A_LINE = 20
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _SHA = re.compile(r"[0-9a-f]{64}")
-_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}(-[0-9A-Za-z.]{1,20})?")
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}(-[0-9A-Za-z.]{1,20})?(\+[a-z0-9-]{1,40}\.\d{1,6})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Lint:
         """Yield every text, name and number with its place, and whether it is the code of a system that is known."""
         if isinstance(value, Mapping):
             address = value.get("system")
-            coded = isinstance(address, str) and systems.system_of(address) is not None
+            coded = isinstance(address, str) and self._is_known(address)
             for name, part in value.items():
                 where = f"{place}.{self._shown(name)}"
                 yield where, name, False
@@ -165,6 +165,9 @@ class Lint:
                 yield from self._strings(f"{place}[{index}]", part)
         elif value is not None and not isinstance(value, bool):
             yield place, str(value), is_code
+
+    def _is_known(self, address: str) -> bool:
+        return systems.system_of(address) is not None or systems.is_local(address, self.words.local)
 
     def _faults(self, text: str, *, is_code: bool) -> Iterator[str]:
         folded = text.casefold()
@@ -188,7 +191,8 @@ class Lint:
 
     @cached_property
     def _hosts(self) -> frozenset[str]:
-        known = (*self.words.addresses, *self.policy.systems, *systems.ADDRESSES)
+        local = (code.partition("|")[0] for code in self.words.local)
+        known = (*self.words.addresses, *self.policy.systems, *systems.ADDRESSES, *local)
         return frozenset(host for address in known if (host := urlsplit(address).netloc))
 
     @cached_property

@@ -12,6 +12,8 @@ from functools import lru_cache
 from pydantic import BaseModel
 
 from cards import Catalogue
+from cards.catalogue import Ingredient
+from cards.model import System
 from cards.text import words
 from service.recording.policy import Policy
 
@@ -57,12 +59,16 @@ _NOT_PRINTED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words that may stand in texts of the record, and in texts of our own (the latter include the former)."""
+    """The words that may stand in texts of the record, and in texts of our own (the latter include the former).
+
+    `local` are the codes of the site's own lists that its overlay names, each as `address|code`.
+    """
 
     record: frozenset[str]
     card: frozenset[str]
     addresses: frozenset[str]
     rules: frozenset[str]
+    local: frozenset[str] = frozenset()
 
 
 def vocabulary(catalogue: Catalogue, policy: Policy, more: Iterable[str] = ()) -> Vocabulary:
@@ -72,7 +78,14 @@ def vocabulary(catalogue: Catalogue, policy: Policy, more: Iterable[str] = ()) -
     suggested = tuple(item.order for item in catalogue.monitoring.items.values())
     record = _in(drugs) | _in((catalogue.outcomes, catalogue.dismissing, suggested)) | policy.words | _in(tuple(more))
     addresses = frozenset(text for text in _texts(catalogue, frozenset()) if text.startswith(("http", "urn:")))
-    return Vocabulary(record, record | _in(catalogue) | policy.own_words, addresses, frozenset(catalogue.rules))
+    card = record | _in(catalogue) | policy.own_words
+    local = (code for item in catalogue.ingredients.values() for code in _local_codes(item))
+    return Vocabulary(record, card, addresses, frozenset(catalogue.rules), frozenset(local))
+
+
+def _local_codes(item: Ingredient) -> Iterator[str]:
+    for lists in (item.codes, item.non_systemic_codes):
+        yield from lists.get(System.LOCAL, ())
 
 
 def _in(value: object) -> frozenset[str]:

@@ -93,15 +93,16 @@ def _knowledge(plan: Plan) -> tuple[str, ...]:
 def _for_anywhere(plan: Plan) -> Plan:
     """Return the plan for processes that are in another folder, without the secrets of the site."""
     site = Settings.model_validate_json(plan.site)
-    if site.knowledge:
-        site = site.model_copy(update={"knowledge": site.knowledge.resolve()})
+    named = {"knowledge": site.knowledge, "overlay": site.overlay}
+    site = site.model_copy(update={name: place.resolve() for name, place in named.items() if place})
     return replace(
         plan, old=_resolved(plan.old), new=_resolved(plan.new), site=site.model_dump_json(exclude=_STAYS_HERE)
     )
 
 
 def _resolved(side: SideSpec) -> SideSpec:
-    return replace(side, where=str(side.knowledge.resolve())) if side.knowledge else side
+    where = str(side.knowledge.resolve()) if side.knowledge else side.where
+    return replace(side, where=where, overlay=str(Path(side.overlay).resolve()) if side.overlay else None)
 
 
 @contextmanager

@@ -4,18 +4,19 @@ import json
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from cards import KnowledgeError, load_catalogue
+from cards import KnowledgeError
 from service import __version__
 from service.cases import CaseError
 from service.cluster import cluster
 from service.errors import InvalidRequest, ServiceError, SettingsError
+from service.knowledge import site_catalogue
 from service.recording.format import RecordingError
 from service.recording.lint import Lint
 from service.recording.policy import load_policy
@@ -52,14 +53,16 @@ class ReplayFailed(ServiceError):
 class Assignment:
     """What to replay. `old` and `new` are a folder of knowledge, a URL or `site`; without them: recorded, and `site`.
 
-    With `out` every result goes there, and with `resume` an interrupted run goes on from there. With `scheduler`, the
-    address of a Dask cluster, its workers answer, and must reach `out`.
+    `overlay` is a file that the new side lays on its knowledge. With `out` every result goes there, and with `resume`
+    an interrupted run goes on from there. With `scheduler`, the address of a Dask cluster, its workers answer, and must
+    reach `out`.
     """
 
     path: Path | None
     site: Settings
     old: str | None = None
     new: str | None = None
+    overlay: str | None = None
     expect: Path | None = None
     out: Path | None = None
     report: Path | None = None
@@ -76,7 +79,8 @@ class Assignment:
     def plan(self) -> Plan:
         """Return what is compared."""
         old = _spec(self.old) if self.old else SideSpec("recorded")
-        return Plan(old, _spec(self.new or SITE), self.site.model_dump_json(), self.again)
+        new = replace(_spec(self.new or SITE), overlay=self.overlay)
+        return Plan(old, new, self.site.model_dump_json(), self.again)
 
 
 def _spec(text: str) -> SideSpec:
@@ -157,7 +161,7 @@ def _refuse_identified(calls: Corpus, order: Assignment) -> None:
 def _prove_clean(calls: Corpus, site: Settings) -> None:
     """Refuse recordings in which the proof finds something; the first finding is told by its place."""
     policy = load_policy()
-    words = vocabulary(load_catalogue(site.knowledge), policy, listed_words(site.record_words))
+    words = vocabulary(site_catalogue(site), policy, listed_words(site.record_words))
     proof = Lint(words, policy)
     for file in calls.files:
         for finding in proof.findings(file):

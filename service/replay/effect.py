@@ -7,7 +7,7 @@ from typing import Any
 
 from cards.model import INDICATORS, Indicator
 
-_VERSION = re.compile(r"Knowledge \d+\.\d+\.\d+(-[0-9A-Za-z.]+)?\.")
+_VERSION = re.compile(r"Knowledge \d+\.\d+\.\d+(-[0-9A-Za-z.]+)?(\+[0-9A-Za-z.-]+)?\.(?!\w)")
 CHANGES = ("new card", "card gone", "louder", "quieter", "other suggestions", "other words")
 
 

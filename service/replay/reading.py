@@ -18,7 +18,7 @@ from cards import Catalogue, Recogniser
 
 OK = 200
 NO_ANSWER = 0
-_VERSION = re.compile(r"Knowledge \d+\.\d+\.\d+(-[0-9A-Za-z.]+)?\.")
+_VERSION = re.compile(r"Knowledge \d+\.\d+\.\d+(-[0-9A-Za-z.]+)?(\+[0-9A-Za-z.-]+)?\.(?!\w)")
 _HOST = re.compile(r"\bhttps?://[^/\s)\"]+")
 _MONTH = re.compile(r"(?<![\d-])\d{4}-\d\d(?![\d-])")
 _ROW = re.compile(r"^\| (?P<drug>[^|]+?) ?\|", flags=re.MULTILINE)

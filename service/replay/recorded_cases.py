@@ -12,8 +12,9 @@ from typing import Any
 
 import requests
 
+from cards import KnowledgeError
 from service.answer import Answer, Engine, answer, build_engine
-from service.cases import Case, CaseError, case_names, read_case, shift, shift_text
+from service.cases import OVERLAY, Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
 from service.errors import ServiceError, operation_outcome
 from service.junit import Reported, junit_report
@@ -22,6 +23,17 @@ from service.settings import ANYONE, Client, Settings
 
 _SECONDS = 30
 _STATUS_LINE = re.compile(r"^status:.*\n?", flags=re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What is tried in place of the packaged knowledge: a folder, and an overlay for cases without one of their own."""
+
+    knowledge: Path | None = None
+    overlay: Path | None = None
+
+
+NOTHING_TRIED = Tried()
 
 Respond = Callable[[Case], tuple[int, Any]]
 """Gives the status and the response body of a case."""
@@ -60,18 +72,18 @@ def service_of(case: Case) -> Service:
     return found
 
 
-def in_process(case: Case, knowledge: Path | None = None) -> tuple[int, Any]:
+def in_process(case: Case, tried: Tried = NOTHING_TRIED) -> tuple[int, Any]:
     """Answer a case in this process and return status and body; see `answered`."""
     try:
-        given, _ = answered(case, knowledge)
+        given, _ = answered(case, tried)
     except ServiceError as error:
         return error.status, operation_outcome(error)
     return 200, json.loads(given.body)
 
 
-def answered(case: Case, knowledge: Path | None = None) -> tuple[Answer, Engine]:
+def answered(case: Case, tried: Tried = NOTHING_TRIED) -> tuple[Answer, Engine]:
     """Answer a case with its settings, on its day, called by its first client. Raises the ServiceError it leads to."""
-    engine, client = _site(json.dumps(dict(case.settings), sort_keys=True), knowledge)
+    engine, client = _site(json.dumps(dict(case.settings), sort_keys=True), tried)
     given = answer(
         case.body,
         service_of(case),
@@ -85,8 +97,9 @@ def answered(case: Case, knowledge: Path | None = None) -> tuple[Answer, Engine]
 
 
 @cache
-def _site(settings: str, knowledge: Path | None) -> tuple[Engine, Client]:
-    chosen = Settings.model_validate(json.loads(settings) | {"knowledge": knowledge})
+def _site(settings: str, tried: Tried) -> tuple[Engine, Client]:
+    laid = {OVERLAY: tried.overlay} if tried.overlay else {}
+    chosen = Settings.model_validate(laid | json.loads(settings) | {"knowledge": tried.knowledge})
     return build_engine(chosen), next(iter(chosen.clients), ANYONE)
 
 
@@ -200,20 +213,21 @@ def run(
     updating: bool,
     junit_file: Path | None,
     say: Callable[[str], object],
-    knowledge: Path | None = None,
+    tried: Tried = NOTHING_TRIED,
     today: Callable[[], date] = lambda: datetime.now(UTC).date(),
 ) -> bool:
     """Replay a folder of cases, tell a reader what differs, and return whether everything is the same.
 
-    Against a URL a case with settings of its own is left out, and said to be. With a folder of knowledge the recordings
-    are those of the knowledge in force: what differs is the effect of the edit, told case by case and rule by rule.
+    Against a URL a case with settings of its own is left out, and said to be. With knowledge or an overlay to be tried
+    the recordings are those of the knowledge in force: what differs is the effect, told case by case and rule by rule;
+    a case whose own overlay does not fit that knowledge is left out.
     """
     names = case_names(folder)
     if not names:
         raise CaseError(f"{folder}: holds no case. Give a folder whose folders are named <hook>__<what-happens>.")
-    respond = against(url, today(), _post) if url else partial(in_process, knowledge=knowledge)
+    respond = against(url, today(), _post) if url else partial(in_process, tried=tried)
     cases = [read_case(name, folder) for name in names]
-    if knowledge:
+    if tried != NOTHING_TRIED:
         cases, respond = (
             [replace(case, expected=without_version(case.expected)) for case in cases],
             _unversioned(respond),
@@ -226,7 +240,7 @@ def run(
             update(item, folder)
     if junit_file:
         _write(junit_file, junit(outcomes))
-    if knowledge:
+    if tried != NOTHING_TRIED:
         for line in effect((_by_topic(item.case.expected), _by_topic(item.body)) for item in outcomes):
             say(line)
     differing = sum(not item.same for item in outcomes)
@@ -239,7 +253,12 @@ def _outcome(case: Case, respond: Respond, *, elsewhere: bool) -> Outcome:
     if elsewhere and (case.settings or case.exceptions):
         needs = "settings" if case.settings else "documented exceptions"
         return Outcome(case, case.status, case.expected, left_out=f"it needs {needs} of its own")
-    return next(replay([case], respond))
+    try:
+        return next(replay([case], respond))
+    except KnowledgeError as error:
+        if OVERLAY not in case.settings:
+            raise
+        return Outcome(case, case.status, case.expected, left_out=f"its overlay does not fit: {error.problems[0]}")
 
 
 def _unversioned(respond: Respond) -> Respond:

@@ -12,6 +12,7 @@ import msgspec
 import requests
 from pydantic import ValidationError
 
+from cards import KnowledgeError
 from service.answer import Engine, answer, build_engine
 from service.cases import shift_text, shifted
 from service.discovery import service_by_id
@@ -69,10 +70,14 @@ class Side(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SideSpec:
-    """Which side: `recorded`, `build` (with the knowledge folder `where`, else that of the site) or `url`."""
+    """Which side: `recorded`, `build` (with the knowledge folder `where`, else that of the site) or `url`.
+
+    `overlay` is the file that a build lays on the knowledge, else that of the site.
+    """
 
     kind: str
     where: str | None = None
+    overlay: str | None = None
 
     @property
     def told(self) -> str:
@@ -83,7 +88,8 @@ class SideSpec:
             case "url":
                 return f"the service at {self.where}"
             case _:
-                return f"this build with the knowledge in {self.where}" if self.where else "this build"
+                knowledge = f" with the knowledge in {self.where}" if self.where else ""
+                return f"this build{knowledge}{f' with the overlay {self.overlay}' if self.overlay else ''}"
 
     @property
     def knowledge(self) -> Path | None:
@@ -98,17 +104,17 @@ def side_spec(text: str) -> SideSpec:
 
 def open_sides(old: SideSpec, new: SideSpec, site: Settings) -> tuple[Side, Side]:
     """Make both sides ready; raises KnowledgeError or SettingsError with every problem of them."""
-    builds: dict[Path | None, Build] = {}
+    builds: dict[tuple[Path | None, str | None], Build] = {}
 
-    def build(knowledge: Path | None) -> Build:
-        if knowledge not in builds:
-            builds[knowledge] = Build(site, knowledge)
-        return builds[knowledge]
+    def build(knowledge: Path | None, overlay: str | None = None) -> Build:
+        if (knowledge, overlay) not in builds:
+            builds[knowledge, overlay] = Build(site, knowledge, Path(overlay) if overlay else None)
+        return builds[knowledge, overlay]
 
     def opened(spec: SideSpec) -> Side:
         if spec.kind == "recorded":
             return Recorded(build(None).names)
-        return Remote(str(spec.where), build(None).names) if spec.kind == "url" else build(spec.knowledge)
+        return Remote(str(spec.where), build(None).names) if spec.kind == "url" else build(spec.knowledge, spec.overlay)
 
     return opened(old), opened(new)
 
@@ -139,9 +145,13 @@ class Build:
     again = True
     exact = True
 
-    def __init__(self, site: Settings, knowledge: Path | None = None) -> None:
-        """Take the settings of the site; a folder of knowledge goes before the site's own."""
-        self._site = site if knowledge is None else site.model_copy(update={"knowledge": knowledge})
+    def __init__(self, site: Settings, knowledge: Path | None = None, overlay: Path | None = None) -> None:
+        """Take the settings of the site; a folder of knowledge and an overlay go before the site's own."""
+        named = {"knowledge": knowledge, "overlay": overlay}
+        changed = {name: place for name, place in named.items() if place is not None}
+        # What the site pins is not what is tried here.
+        self._site = site.model_copy(update={**changed, "knowledge_sha256": None}) if changed else site
+        self._overlay = overlay
         self._engine = build_engine(self._site)
         check_rules(self._site, self._engine.catalogue.rules)
         check_options(self._site, self._engine.catalogue.options.ingredients())
@@ -162,7 +172,11 @@ class Build:
         """Answer one call; what fails is told by its status, as over HTTP."""
         exchange = call.exchange
         service = service_by_id(exchange.service)
-        engine, client = self._site_of(call)
+        try:
+            engine, client = self._site_of(call)
+        except KnowledgeError as error:
+            # The knowledge of this side loaded, so it is what the case lays on it.
+            return Answered(NO_ANSWER, left_out=f"its overlay does not fit: {error.problems[0]}")
         begun = perf_counter()
         try:
             if service is None:
@@ -193,7 +207,8 @@ class Build:
         return self._engines[key]
 
     def _own(self, settings: str) -> tuple[Engine, Client]:
-        chosen = Settings.model_validate(json.loads(settings) | {"knowledge": self._site.knowledge})
+        laid = {"overlay": self._overlay} if self._overlay else {}
+        chosen = Settings.model_validate(laid | json.loads(settings) | {"knowledge": self._site.knowledge})
         return build_engine(chosen), next(iter(chosen.clients), ANYONE)
 
     def _recorded(self, call: Call) -> tuple[Engine, Client]:

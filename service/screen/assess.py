@@ -72,7 +72,7 @@ def _one(patient: str, kept: list[Kept], engine: Engine, look: Look) -> tuple[To
 def assess(patient: str, kept: Iterable[Kept], engine: Engine, look: Look) -> Assessment:
     """Return the assessment of a patient's record as if the chart were opened on that day."""
     resources = [Resource(item.kind, msgspec.Raw(item.raw), item.id) for item in kept if item.kind]
-    chart = read_chart(resources, patient, MedicationLibrary(), engine.recogniser)
+    chart = read_chart(resources, patient, MedicationLibrary(local=engine.recogniser.local), engine.recogniser)
     record = PatientRecord(
         patient=patient,
         medications=chart.medications,

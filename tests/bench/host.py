@@ -6,11 +6,12 @@ the service, gunicorn or waitress. The service itself on granian is started by i
 
 import argparse
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from service.commands.serve import THREADS, application, granian_server
+from service.commands.reloading import application
+from service.commands.serve import THREADS, granian_server
 from service.settings import Settings
 from tests.bench import floors
 
@@ -67,7 +68,8 @@ def main() -> None:
     given = parser.parse_args()
     settings = Settings(port=given.port, data_dir=given.data_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    make = partial(_application, given.what, settings.model_dump_json())
+    # Made once, so that forked workers inherit it.
+    make = cache(partial(_application, given.what, settings.model_dump_json()))
     {"granian": on_granian, "gunicorn": on_gunicorn, "waitress": on_waitress}[given.server](make, settings)
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from cards import Policy, Question, evaluate, load_catalogue
-from cards.detect import DocumentedException
+from cards.detect import Ceiling, DocumentedException
 from cards.evaluate import Assessment
 from cards.model import ConditionFact, Hook, Indicator, Kind, MedicationFact, Origin, PatientRecord, Recognised
 
@@ -76,3 +76,78 @@ def test_a_silent_rule_is_evaluated_and_its_card_is_kept_back() -> None:
     assert [card.key for card in assessment.cards] == ["upadacitinib-immunosuppressant"]
     assert assessment.hidden == tuple(card for card in _assessed("infliximab").cards)
     assert [finding.silent for finding in assessment.findings] == [True, False]
+
+
+# Parts of a rule that the site lowers.
+
+PARTLY = "upadacitinib-biologic"
+
+
+def _with_parts(*parts: Ceiling, partners: tuple[str, ...], problems: tuple[str, ...] = ()) -> Assessment:
+    conditions = tuple(
+        ConditionFact(f"Condition/{group}", (group,), clinical_status="active", recorded=ON) for group in problems
+    )
+    record = PatientRecord("p", (DRAFT, *(_order(item, Origin.CHART) for item in partners)), conditions)
+    return evaluate(record, CATALOGUE, Question(ON, Hook.ORDER_SIGN, policy=Policy(parts=parts)))
+
+
+def test_a_pair_that_the_site_lowers_is_information_and_says_so() -> None:
+    assessment = _with_parts(Ceiling(PARTLY, Indicator.INFO, partner="infliximab"), partners=("infliximab",))
+    (finding,) = assessment.findings
+    assert (finding.indicator, finding.lowered) == (Indicator.INFO, True)
+    assert (finding.pairs[0].due, finding.pairs[0].lowered_from) == (Indicator.WARNING, Indicator.WARNING)
+    assert "The site shows this rule as info at most." in assessment.cards[0].detail
+
+
+def test_another_pair_of_the_same_rule_stays_as_loud_as_it_is() -> None:
+    ceiling = Ceiling(PARTLY, Indicator.INFO, partner="infliximab")
+    assessment = _with_parts(ceiling, partners=("infliximab", "vedolizumab"))
+    (finding,) = assessment.findings
+    assert (finding.indicator, finding.lowered) == (Indicator.WARNING, False)
+    assert [(pair.partner.ingredient, pair.indicator) for pair in finding.pairs] == [
+        ("vedolizumab", Indicator.WARNING),
+        ("infliximab", Indicator.INFO),
+    ]
+    # What is lowered is never taken away: the card names it still.
+    assert "infliximab" in assessment.cards[0].detail
+
+
+@pytest.mark.parametrize(
+    ("indication", "problems", "lowered"),
+    [
+        ("crohns-disease", ("crohns-disease",), True),
+        ("crohns-disease", ("ulcerative-colitis",), False),
+        ("crohns-disease", (), False),
+        ("generic", (), True),
+        ("generic", ("crohns-disease",), False),
+        (None, ("crohns-disease",), True),
+    ],
+)
+def test_a_clause_is_lowered_where_its_indication_decides(
+    indication: str | None, problems: tuple[str, ...], lowered: bool
+) -> None:
+    ceiling = Ceiling(PARTLY, Indicator.INFO, indication=indication)
+    (finding,) = _with_parts(ceiling, partners=("infliximab",), problems=problems).findings
+    assert finding.lowered is lowered
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "indicator"),
+    [
+        (Ceiling(PARTLY, Indicator.WARNING), Indicator.WARNING),
+        (Ceiling(PARTLY, Indicator.INFO), Indicator.INFO),
+        (Ceiling("upadacitinib-jak", Indicator.INFO), Indicator.CRITICAL),
+        (Ceiling(PARTLY, Indicator.INFO, partner="vedolizumab"), Indicator.CRITICAL),
+    ],
+)
+def test_a_ceiling_lowers_what_an_infection_raised_and_nothing_of_others(
+    ceiling: Ceiling, indicator: Indicator
+) -> None:
+    (finding,) = _with_parts(ceiling, partners=("infliximab",), problems=("sepsis",)).findings
+    assert (finding.indicator, finding.lowered) == (indicator, indicator is not Indicator.CRITICAL)
+
+
+def test_the_lowest_of_several_ceilings_counts() -> None:
+    parts = (Ceiling(PARTLY, Indicator.INFO), Ceiling(PARTLY, Indicator.WARNING, partner="infliximab"))
+    for order in (parts, parts[::-1]):
+        assert _with_parts(*order, partners=("infliximab",)).findings[0].indicator is Indicator.INFO

@@ -4,16 +4,18 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from functools import cache, partial
+from importlib.resources import as_file, files
 from typing import Any
 
-from cards import load_catalogue
 from service.cases import Case
+from service.knowledge import site_catalogue
 from service.recording.deidentify import deidentified
 from service.recording.format import Exchange, FhirCall
 from service.recording.key import RecordingKey
 from service.recording.policy import load_policy
 from service.recording.words import Vocabulary, vocabulary
 from service.replay import service_of
+from service.settings import Settings
 
 KEY = RecordingKey(bytes(range(32)))
 ON = date(2026, 3, 16)
@@ -35,7 +37,9 @@ CANARIES = (
 
 @cache
 def words() -> Vocabulary:
-    return vocabulary(load_catalogue(), load_policy())
+    # With the overlay that some cases have, so that their recordings know its words and codes too.
+    with as_file(files("fhir_fixtures") / "overlays" / "example.yaml") as overlay:
+        return vocabulary(site_catalogue(Settings(overlay=overlay)), load_policy())
 
 
 def exchange_of(case: Case) -> Exchange:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.cases import Case, case_names, read_case
+from service.cases import OVERLAY, Case, case_names, read_case
 from service.recording.addresses import SERVER
 from service.recording.deidentify import Unreadable, deidentified
 from service.recording.format import Exchange, Header, RecordingWriter
@@ -71,7 +71,8 @@ def _said(body: Any) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("days", [-101, pytest.param(-729, marks=pytest.mark.deep)])
 def test_every_recorded_case_is_answered_as_its_recording_says(days: int) -> None:
     differing = []
-    for case in _cases():
+    # What a site approved was approved on a day of its overlay, which does not move with the days of the record.
+    for case in (case for case in _cases() if OVERLAY not in case.settings):
         recorded = deidentified(exchange_of(case), lambda _: InOrder(days), words(), load_policy())
         assert recorded is not None
         status, body = in_process(_recorded(case, recorded))

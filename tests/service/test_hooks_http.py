@@ -176,3 +176,13 @@ def test_a_body_never_carries_the_request_id(shell: Shell) -> None:
     shell.fails = InvalidRequest("no")
     response = shell.client().post(SELECT, json={}, headers={"X-Request-ID": "abc-1"})
     assert "abc-1" not in response.text
+
+
+def test_each_answer_to_a_call_names_its_knowledge_and_no_refusal_of_a_stranger_does(shell: Shell) -> None:
+    client = shell.client()
+    assert client.post(SELECT, json={}).headers["X-Knowledge"] == "1.0.0+abababab"
+    shell.fails = DataUnavailable("none")
+    assert client.post(SELECT, json={}).headers["X-Knowledge"] == "1.0.0+abababab"
+    stranger = client.post(SELECT, json={}, environ_base={"REMOTE_ADDR": "192.0.2.1"})
+    assert (stranger.status_code, "X-Knowledge" in stranger.headers) == (401, False)
+    assert "X-Knowledge" not in client.get("/cds-services").headers

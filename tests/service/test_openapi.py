@@ -1,8 +1,10 @@
 """/openapi.json is what the service does: every address, every answer, and what calls may be."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from cards import KnowledgeError
 from service.app import create_app
 from service.cases import Case, case_names, read_case
 from service.discovery import ORDER_HELPER, SERVICES
+from service.in_force import Files, InForce, Knowledge, Outcome, Reload
 from service.openapi import openapi_document
 from service.pages.assets import assets
 from service.settings import Settings
@@ -269,7 +272,11 @@ class TestOverHttp:
         monkeypatch.setattr("service.hooks.answer", fail)
         assert asked(site, "POST", SELECT, json={}) == (500, [])
 
-    def test_everything_that_a_site_can_set_keeps_readiness_as_described(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_everything_that_a_site_can_set_keeps_readiness_as_described(
+        self, tmp_path: Path, outcome: Outcome
+    ) -> None:
+        overlay = Path(str(files("fhir_fixtures"))) / "overlays" / "example.yaml"
         settings = Settings(
             data_dir=tmp_path,
             record_dir=tmp_path / "recordings",
@@ -279,7 +286,11 @@ class TestOverHttp:
             options=("infliximab",),
             remember_exceptions_days=90,
             announce_version="3.0.0",
+            overlay=overlay,
         )
+        problems = ("x: y",) if outcome is Outcome.REFUSED else ()
+        last = Reload(1, outcome, "2026-03-16T12:00:00+00:00", problems)
+        Files.of(settings).write(InForce(os.getppid(), Knowledge("1.0.0", "ab" * 32), last))
         site = create_app(settings, ready=True).test_client()
         assert asked(
             site,
@@ -289,6 +300,7 @@ class TestOverHttp:
             content_type="application/json",
         ) == (200, [])
         assert asked(site, "GET", "/readyz") == (200, [])
+        assert site.get("/readyz").get_json().keys() >= {"overlay", "reload", "recording", "options"}
         assert asked(site, "GET", "/cds-services") == (200, [])
 
 

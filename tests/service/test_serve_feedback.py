@@ -134,7 +134,8 @@ def test_the_database_of_a_url_is_never_migrated_by_the_server(tmp_path: Path, p
 
 def test_no_process_that_serves_has_alembic() -> None:
     code = (
-        "import sys; from pathlib import Path; from service.commands.serve import application, prepare_records;"
+        "import sys; from pathlib import Path; from service.commands.serve import prepare_records;"
+        "from service.commands.reloading import application;"
         "from service.settings import Settings;"
         "site = Settings(data_dir=Path(sys.argv[1])); prepare_records(site, print);"
         "application(site.model_dump_json());"

@@ -115,12 +115,14 @@ def test_without_keys_the_service_says_at_its_start_who_may_call(
     site: Settings, monkeypatch: pytest.MonkeyPatch, clients: list[dict[str, Any]], said: bool
 ) -> None:
     class Server:
+        on_startup = on_shutdown = staticmethod(lambda hook: None)
+
         def serve(self, **_: Any) -> None:
             """Serve nothing."""
 
     monkeypatch.setattr("service.commands.serve.refuse_taken_port", lambda settings: None)
     monkeypatch.setattr("service.commands.serve.dictConfig", lambda config: None)
-    monkeypatch.setattr("service.commands.serve.application", lambda text: None)
+    monkeypatch.setattr("service.commands.serve.Applications", lambda text: lambda: None)
     monkeypatch.setattr("service.commands.serve.granian_server", lambda settings: Server())
     lines: list[str] = []
     serve(Settings.model_validate(site.model_dump() | {"clients": clients}), lines.append)
