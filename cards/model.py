@@ -13,6 +13,11 @@ from enum import StrEnum
 _ID = re.compile(r"[A-Za-z0-9.\-]+", flags=re.ASCII)
 
 
+def is_id(text: str) -> bool:
+    """Say whether a text is an id in the letters of FHIR, however long (FHIR R4, Datatypes, id)."""
+    return _ID.fullmatch(text) is not None
+
+
 class System(StrEnum):
     """A code system that the knowledge uses; the value is its key in the knowledge files."""
 
@@ -163,8 +168,8 @@ class MedicationFact:
 
     @property
     def addressable(self) -> bool:
-        """Say whether an action can name it: by an id in the letters of FHIR, however long (FHIR R4, Datatypes, id)."""
-        return self.id is not None and _ID.fullmatch(self.id) is not None
+        """Say whether an action can name it."""
+        return self.id is not None and is_id(self.id)
 
 
 @dataclass(frozen=True, slots=True)
