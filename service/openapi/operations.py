@@ -43,6 +43,8 @@ HEADERS: Json = {
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}},
     "Allow": {"description": "The methods of this address.", "required": True, "schema": TEXT},
 }
+# Of who may see a page: the browser asks for a password.
+ASKED: Json = {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "pattern": "^Basic "}}}
 _OF_PAGES: Json = {
     name: {"description": "Where the answer is a page.", "schema": TEXT}
     for name in ("Content-Security-Policy", "Referrer-Policy", "Permissions-Policy")
