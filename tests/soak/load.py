@@ -131,12 +131,12 @@ class Caller(threading.Thread):
             with self.seen.lock:
                 self.seen.refused += 1
             return None
-        self.used = monotonic()
+        took, self.used = perf_counter() - began, monotonic()
         self._check(sent, response, body, right, day)
         with self.seen.lock:
             self.seen.kinds[sent.kind] += 1
             self.seen.statuses[response.status] += 1
-            self.seen.seconds.append(perf_counter() - began)
+            self.seen.seconds.append(took)
         return response.status, body
 
     def _check(
