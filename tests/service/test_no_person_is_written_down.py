@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from prometheus_client import generate_latest
 
 from service import telemetry
-from service.app import LEDGER, METRICS, RECORDER, TRAIL, create_app
+from service.app import METRICS, SITE, create_app
 from service.cases import case_names, read_case
 from service.discovery import SERVICES
 from service.fhir_access.fetch import FhirAccess, FhirCall, FhirSession, granted
@@ -200,11 +200,11 @@ def test_no_canary_is_in_anything_that_is_kept_or_told(
             each.extensions[METRICS].refresh()
             numbers += generate_latest(each.extensions[METRICS].registry)
             pages += each.test_client().get("/readyz").get_data()
-            each.extensions[LEDGER].close()
-            assert each.extensions[RECORDER].flush(60)
-            each.extensions[RECORDER].close()
-            assert each.extensions[TRAIL].flush(60)
-            each.extensions[TRAIL].close()
+            each.extensions[SITE].ledger.close()
+            assert each.extensions[SITE].recorder.flush(60)
+            each.extensions[SITE].recorder.close()
+            assert each.extensions[SITE].trail.flush(60)
+            each.extensions[SITE].trail.close()
     written = {
         "log": "\n".join(lines).encode(),
         "metrics": numbers,
