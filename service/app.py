@@ -86,7 +86,8 @@ def create_app(
     refuse_unusable_authorities(settings)
     app.extensions[SITE] = site
     metrics = _metrics(site) if settings.metrics_port is not None else None
-    app.extensions[METRICS] = metrics
+    if metrics is not None:
+        app.extensions[METRICS] = metrics
     for pages in _blueprints(site, page):
         app.register_blueprint(pages)
     _add_preflights(app, settings)
