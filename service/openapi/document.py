@@ -15,6 +15,7 @@ from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotReady,
+    Overloaded,
     ReplayStoreUnavailable,
     ServiceError,
     StoreUnavailable,
@@ -152,7 +153,7 @@ def _call(service: Service) -> Operation:
         service.hook,
         service.title,
         component("Cards"),
-        (*_READ, *_SIGNED, DataUnavailable, NotReady),
+        (*_READ, *_SIGNED, DataUnavailable, NotReady, Overloaded),
         _body(_named(service)),
         signed=True,
     )
@@ -163,7 +164,7 @@ def _feedback(name: str, *errors: type[ServiceError]) -> Operation:
         f"{name}-feedback",
         "Take what clinicians did with cards. 200 when it is written.",
         component("FeedbackTaken"),
-        (*_READ, *_SIGNED, *errors),
+        (*_READ, *_SIGNED, Overloaded, *errors),
         _body("Feedback"),
         signed=True,
     )
