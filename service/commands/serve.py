@@ -32,9 +32,9 @@ from service.tls import refuse_unusable_tls
 # A stalled client holds one thread and nothing else; past the backpressure, connections wait in the backlog.
 THREADS = 64
 BACKPRESSURE = 128
+FINISH_SECONDS = 10
 # Measured (tests/soak): without the limit a worker grows to twice the memory under large bodies.
 M_ARENA_MAX, HEAPS = -8, 2
-FINISH_SECONDS = 10
 METRICS_FOLDER = "metrics"
 # How long an old worker and the new one in its place both take calls: connections that are in use move over.
 HANDOVER_SECONDS = 1.0
@@ -88,12 +88,6 @@ def in_worker(settings: Settings, load: Callable[[], Any]) -> Any:
     return app
 
 
-def share_heaps() -> None:
-    """Let the threads of a worker share two heaps (glibc, mallopt): else many keep the largest bodies they read."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
-
-
 def _stop_late(server: Any, seconds: float) -> None:
     """Answer on for a while after SIGTERM, as not ready; a second one, or SIGINT, stops at once."""
 
@@ -108,6 +102,12 @@ def _stop_late(server: Any, seconds: float) -> None:
 
     # The server has set its own by now, and its workers set theirs.
     signal.signal(signal.SIGTERM, begin)
+
+
+def share_heaps() -> None:
+    """Let the threads of a worker share two heaps (glibc, mallopt): else many keep the largest bodies they read."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 
 def refuse_open_door(settings: Settings) -> None:

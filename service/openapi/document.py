@@ -116,7 +116,9 @@ def _elsewhere() -> Json:
 def _paths(*, order_helper: bool) -> Iterator[tuple[str, Json]]:
     yield "/cds-services", _called_from_pages("discovery", _get(_discovery()), "GET, HEAD, OPTIONS")
     for service in SERVICES:
-        yield from _service(service, service.hook, _call(service), _feedback(service.hook, StoreUnavailable))
+        yield from _service(
+            service, service.hook, _call(service), _feedback(service.hook, StoreUnavailable, Overloaded)
+        )
     if order_helper:
         yield from _service(ORDER_HELPER, ORDER_HELPER.id, _HELPER, _feedback(ORDER_HELPER.id, UnknownService))
     for at, page in (("/evidence", _evidence()), ("/evidence/{rule}", _evidence_of_rule())):
@@ -164,7 +166,7 @@ def _feedback(name: str, *errors: type[ServiceError]) -> Operation:
         f"{name}-feedback",
         "Take what clinicians did with cards. 200 when it is written.",
         component("FeedbackTaken"),
-        (*_READ, *_SIGNED, Overloaded, *errors),
+        (*_READ, *_SIGNED, *errors),
         _body("Feedback"),
         signed=True,
     )
