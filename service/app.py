@@ -52,6 +52,9 @@ LEDGER = "upa_cds_ledger"
 RECORDER = "upa_cds_recorder"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
+# What is no page needs nothing of a browser: should one show it, it loads, runs and frames nothing.
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+TWO_YEARS = "max-age=63072000"
 PREFLIGHTS = {
     "/cds-services": "GET, HEAD, OPTIONS",
     "/cds-services/<_>": "POST, OPTIONS",
@@ -182,6 +185,11 @@ def _finish(response: Response, settings: Settings) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Content-Security-Policy", NO_PAGE)
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    if settings.tls_cert is not None:
+        # Where another program ends TLS it is that program's to say.
+        response.headers["Strict-Transport-Security"] = TWO_YEARS
     _log(response.status_code)
     return response
 

@@ -22,6 +22,7 @@ from service.commands.conformance import conformance
 from service.commands.export import export
 from service.commands.record import record
 from service.commands.replay import replay
+from service.commands.review import review
 from service.commands.store import db, rates
 from service.errors import ServiceError
 
@@ -85,6 +86,7 @@ cli.add_command(export)
 cli.add_command(record)
 cli.add_command(rates)
 cli.add_command(replay)
+cli.add_command(review)
 cli.add_command(token)
 
 

@@ -73,6 +73,14 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _page_address(value: str) -> str:
+    """Accept the https address of a page as it is; it stands on cards, so nobody's password has a place in it."""
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
+        raise ValueError("give an absolute https address without user name and password")
+    return value
+
+
 def _web_origin(value: str) -> str:
     """Accept `https://host[:port]`, as browsers write it in the Origin header (RFC 6454, section 7)."""
     address = _web_address(value)
@@ -191,6 +199,10 @@ class Settings(BaseModel):
         default=None,
         description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
         "and links appear only with it.",
+    )
+    report_problem_url: Annotated[str, AfterValidator(_page_address)] | None = Field(
+        default=None,
+        description="Page of the site where clinicians report a wrong warning; warnings link to it and tell it nothing.",
     )
     order_helper: bool = Field(
         default=False,

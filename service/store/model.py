@@ -108,6 +108,9 @@ class FeedbackStore(Protocol):
     def outcomes(self, since: datetime | None = None) -> Iterator[CardOutcome]:
         """Yield every card issued since then with its latest outcome."""
 
+    def issued(self, since: datetime | None = None) -> Iterator[IssuedCard]:
+        """Yield every card issued since then whose drugs are clear, in the order of time."""
+
     def drop_unmatched(self, received_before: datetime) -> int:
         """Delete feedback that came before then and whose card never did; return how many entries."""
 
