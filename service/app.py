@@ -17,6 +17,7 @@ from service.answer import OVER_HTTP, Engine, answer, build_engine
 from service.cases import read_case
 from service.clients.auth import Authenticator, build_authenticator
 from service.cors import cors_headers
+from service.dashboard.page import dashboard_blueprint, has_dashboard
 from service.discovery import SERVICES
 from service.documented import Memory
 from service.errors import (
@@ -41,8 +42,11 @@ from service.pages import Entry, Pages
 from service.pages.blueprint import pages_blueprint
 from service.pseudonyms import Pseudonyms
 from service.recording.recorder import Recorder, taking
+from service.sandbox.blueprint import sandbox_blueprint
+from service.sandbox.tokens import page_of
 from service.settings import Settings, check_options, check_rules, load_settings
 from service.store import Opener, Place
+from service.tallies import Tallies
 from service.telemetry import Counts
 from service.tls import refuse_unusable_authorities
 
@@ -50,6 +54,7 @@ EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
 LEDGER = "upa_cds_ledger"
 RECORDER = "upa_cds_recorder"
+TALLIES = "upa_cds_tallies"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
 # What is no page needs nothing of a browser: should one show it, it loads, runs and frames nothing.
@@ -92,26 +97,39 @@ def create_app(
     # OPTIONS is a browser's preflight, for the pages that a browser may call from elsewhere.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     counts, engine = Counts(), _engine(settings, ready=ready)
-    trust = trust or build_authenticator(settings)
+    page = page_of(settings)
+    trust = trust or build_authenticator(settings, () if page is None else (page.client,))
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
-    recorder = _recorder(settings, engine)
+    tallies, recorder = Tallies(store), _recorder(settings, engine)
     refuse_unusable_authorities(settings)
-    app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder}
-    app.register_blueprint(hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, fhir, recorder))
+    app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder, TALLIES: tallies}
+    app.register_blueprint(
+        hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, tallies, fhir, recorder)
+    )
     app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder))
+    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder, tallies))
     app.register_blueprint(openapi_blueprint())
     if settings.order_helper:
         app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
-    site = Pages((Entry("Evidence", "evidence"),), settings.frame_ancestors)
+    site = Pages(_menu(settings), settings.frame_ancestors)
     app.register_blueprint(pages_blueprint(site))
     app.register_blueprint(evidence_blueprint(engine, site, lambda: clock().astimezone(settings.zone).date()))
+    if settings.shows_sandbox:
+        app.register_blueprint(sandbox_blueprint(settings, engine, site, trust, page, clock))
+    if has_dashboard(settings):
+        app.register_blueprint(dashboard_blueprint(settings, engine, site, store, clock))
     _add_preflights(app, settings)
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, settings))
     app.register_error_handler(Exception, _failed)
     return app
+
+
+def _menu(settings: Settings) -> tuple[Entry, ...]:
+    sandbox = (Entry("Sandbox", "sandbox"),) if settings.shows_sandbox else ()
+    dashboard = (Entry("Dashboard", "dashboard"),) if has_dashboard(settings) else ()
+    return (Entry("Evidence", "evidence"), *dashboard, *sandbox)
 
 
 def application_factory() -> Flask:

@@ -19,6 +19,7 @@ import click
 from service import __version__
 from service.commands.clients import client, token
 from service.commands.conformance import conformance
+from service.commands.dashboard import dashboard
 from service.commands.export import export
 from service.commands.record import record
 from service.commands.replay import replay
@@ -81,6 +82,7 @@ def cli() -> None:
 
 cli.add_command(client)
 cli.add_command(conformance)
+cli.add_command(dashboard)
 cli.add_command(db)
 cli.add_command(export)
 cli.add_command(record)
@@ -142,7 +144,8 @@ def demo(*, once: bool, as_json: bool, order_helper: bool) -> None:
         show(shown, Console())
         if once:
             return
-        click.echo(f"\nAsk again:\n{shown.curl}\n\nDiscovery: {shown.discovery}\n\nServing until Ctrl-C.")
+        click.echo(f"\nAsk again:\n{shown.curl}\n\nDiscovery: {shown.discovery}\nIn a browser: {shown.sandbox}")
+        click.echo("\nServing until Ctrl-C.")
         _wait()
     click.echo("\nStopped.")
 

@@ -49,6 +49,14 @@ class Unauthorized(ServiceError):
         self.client = client
 
 
+class Forbidden(ServiceError):
+    """Whoever asks may not have this, whoever it is."""
+
+    status = 403
+    code = "forbidden"
+    exit_code = 77
+
+
 class UnknownService(ServiceError):
     """No service, or no page, has this address."""
 
@@ -124,6 +132,15 @@ class StoreUnavailable(ServiceError):
     def __init__(self, state: str) -> None:
         super().__init__("The feedback database cannot be used now. Send this again later; /readyz has the cause.")
         self.state = state
+
+
+class TooManyAttempts(ServiceError):
+    """Somebody tried wrong passwords; for a while nobody is let in who was not before."""
+
+    status = 429
+    code = "throttled"
+    exit_code = 75
+    retry_after = 60
 
 
 class KeysUnavailable(ServiceError):

@@ -18,6 +18,7 @@ from service.overlay import summarised
 from service.recording.recorder import Recorder
 from service.settings import Settings
 from service.store import FeedbackStore, State
+from service.tallies import Tallies
 from service.telemetry import Counts
 
 NOT_READY = "not ready"
@@ -33,7 +34,8 @@ def health_blueprint(
     store: Callable[[], FeedbackStore],
     ledger: Ledger,
     memory: Memory,
-    recorder: Recorder | None = None,
+    recorder: Recorder | None,
+    tallies: Tallies,
 ) -> Blueprint:
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
     pages = Blueprint("health", __name__)
@@ -50,7 +52,7 @@ def health_blueprint(
             return _json({"status": NOT_READY, "version": __version__, "knowledge": "could not be loaded"}, 503)
         trusted = _trusted(trust)
         recording = {} if recorder is None else {"recording": recorder.counts.seen()}
-        kept = {"feedback": _kept(bounded, store, ledger), "exceptions": _remembered(memory)}
+        kept = {"feedback": _kept(bounded, store, ledger, tallies), "exceptions": _remembered(memory)}
         served = _served(settings, engine) | _reloaded(reload()) | trusted | kept
         served |= {"deviations": counts.seen()} | recording
         return _json(served, 503 if trusted["status"] == NOT_READY else 200)
@@ -69,7 +71,7 @@ def _trusted(trust: Authenticator) -> dict[str, Any]:
     return said | {"status": "ready"}
 
 
-def _kept(bounded: Bounded, store: Callable[[], FeedbackStore], ledger: Ledger) -> dict[str, Any]:
+def _kept(bounded: Bounded, store: Callable[[], FeedbackStore], ledger: Ledger, tallies: Tallies) -> dict[str, Any]:
     """Say how the database stands, and what of this process did not get there. Cards go on without it."""
     state: str = State.USABLE
     try:
@@ -81,7 +83,8 @@ def _kept(bounded: Bounded, store: Callable[[], FeedbackStore], ledger: Ledger) 
         state = State.UNUSABLE
     if state == State.USABLE and ledger.failing:
         state = State.UNUSABLE
-    return {"database": state, "waiting": ledger.waiting, **ledger.counts.seen()}
+    lost = {**ledger.counts.seen(), **tallies.counts.seen()}
+    return {"database": state, "waiting": ledger.waiting, **lost}
 
 
 def _remembered(memory: Memory) -> dict[str, Any]:

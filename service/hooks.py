@@ -23,6 +23,7 @@ from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
 from service.settings import ANYONE, Client, Settings
+from service.tallies import FAILED, REFUSED, Tallies
 from service.telemetry import Counts
 
 Clock = Callable[[], datetime]
@@ -52,11 +53,13 @@ def hooks_blueprint(
     counts: Counts,
     memory: Memory,
     ledger: Ledger,
+    tallies: Tallies,
     fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
+    pages.after_request(lambda response: _tallied(response, tallies))
     if engine is not None:
         named = named_knowledge(engine.catalogue.version, engine.catalogue.sha256)
         pages.after_request(lambda response: _named_by(response, named))
@@ -75,6 +78,7 @@ def hooks_blueprint(
     def call(service_id: str) -> Response:
         service, now = named_service(service_id), clock()
         client = caller(trust, service, now)
+        g.tallied = (now, client.id, service.hook)
         body = read_body(settings.max_body_bytes)
         deviations = request_deviations()
         if engine is None:
@@ -137,6 +141,16 @@ def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: b
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
+
+
+def _tallied(response: Response, tallies: Tallies) -> Response:
+    """Count a call of somebody who may call, whatever became of it."""
+    if tallied := g.get("tallied"):
+        status = response.status_code
+        outcome = g.said["outcome"] if status < 400 else REFUSED if status < 500 else FAILED
+        at, client, hook = tallied
+        tallies.add(at, client, hook, outcome, (perf_counter() - g.began) * 1000)
+    return response
 
 
 def _recorded(response: Response, recorder: Recorder, settings: Settings, engine: Engine | None) -> Response:

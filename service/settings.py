@@ -32,6 +32,7 @@ from pydantic_core import ErrorDetails
 
 from service.errors import SettingsError
 from service.fhir_server import FhirServer, FhirServers
+from service.password import is_hash
 from service.trust import Profile, Trust, is_loopback, told_apart
 
 PREFIX = "UPA_CDS_"
@@ -106,6 +107,17 @@ def _text(value: object) -> object:
 # Settings travel to the workers as JSON, and there the secret is needed.
 Database = Annotated[
     SecretStr, AfterValidator(_database), PlainSerializer(SecretStr.get_secret_value, when_used="json")
+]
+
+
+def _password_hash(value: SecretStr) -> SecretStr:
+    if not is_hash(value.get_secret_value()):
+        raise ValueError("give the line that upa-cds dashboard password prints; a password itself has no place here")
+    return value
+
+
+PasswordHash = Annotated[
+    SecretStr, AfterValidator(_password_hash), PlainSerializer(SecretStr.get_secret_value, when_used="json")
 ]
 
 # For the table of settings: a path to a file and not to a folder.
@@ -204,6 +216,11 @@ class Settings(BaseModel):
         default=None,
         description="Page of the site where clinicians report a wrong warning; warnings link to it and tell it nothing.",
     )
+    sandbox: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="The page /sandbox to try the service: `auto` is on where only this machine is served, "
+        "`on` shows it to whoever reaches the service.",
+    )
     order_helper: bool = Field(
         default=False,
         description="A second service for testing on this machine: it puts drugs into a draft, see Connecting the "
@@ -266,6 +283,11 @@ class Settings(BaseModel):
     feedback_retention_days: int = Field(
         default=400, ge=1, le=36_500, description="How long `upa-cds db prune` keeps issued cards and their feedback."
     )
+    dashboard_password_hash: PasswordHash | None = Field(
+        default=None,
+        description="Hash of the password of /dashboard, made by `upa-cds dashboard password`; without it the "
+        "dashboard is shown on this machine only, where no client has keys.",
+    )
     user_comments: Literal["drop", "keep"] = Field(
         default="drop",
         description="What clinicians write in feedback, and may name a patient: `drop` keeps only that they wrote.",
@@ -314,6 +336,21 @@ class Settings(BaseModel):
     def loopback(self) -> bool:
         """Tell whether only programs on this machine can reach the service."""
         return is_loopback(self.host)
+
+    @property
+    def stays_here(self) -> bool:
+        """Tell whether the service is meant for this machine alone: a public address means a proxy before it."""
+        return self.loopback and (self.public_base_url is None or is_loopback(urlsplit(self.public_base_url).hostname))
+
+    @property
+    def shows_sandbox(self) -> bool:
+        """Tell whether there is a page /sandbox."""
+        return self.sandbox == "on" or (self.sandbox == "auto" and self.stays_here)
+
+    @property
+    def sandbox_signs(self) -> bool:
+        """Tell whether the page /sandbox gets tokens for its calls: where calls need one, and only on this machine."""
+        return self.shows_sandbox and self.stays_here and any(client.has_keys for client in self.clients)
 
     @property
     def address(self) -> str:
@@ -497,7 +534,7 @@ def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
     # A table says too much, and an address may hold a password.
     given_value = detail["input"]
     quiet = (
-        name in ("public_base_url", "database_url")
+        name in ("public_base_url", "database_url", "dashboard_password_hash")
         or not isinstance(given_value, str | int | float)
         or "@" in str(given_value)
     )

@@ -117,9 +117,12 @@ class Authenticator:
         return found
 
 
-def build_authenticator(settings: Settings, *, fetch: Fetch = fetch_jwks) -> Authenticator:
-    """Make the trust of a site. Raises SettingsError if keys of a file or of the settings cannot be used."""
-    clients = tuple(client for client in settings.clients if client.has_keys)
+def build_authenticator(settings: Settings, own: Iterable[Client] = (), *, fetch: Fetch = fetch_jwks) -> Authenticator:
+    """Make the trust of a site, and of clients of our `own` beside those that it configured.
+
+    Raises SettingsError if keys of a file or of the settings cannot be used.
+    """
+    clients = (*(client for client in settings.clients if client.has_keys), *own)
     _refuse_unusable_keys(clients)
     keys = {client.id: client_keys(client, fetch=fetch) for client in clients}
     return Authenticator(base_addresses(settings), clients, keys, SqliteReplayStore(settings.data_dir / FILE))

@@ -27,12 +27,13 @@ SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the demo got: the case, the response as it came, the line that asks again, and the discovery address."""
+    """What the demo got: the case, the response as it came, the line that asks again, and where to go from there."""
 
     case: Case
     answer: str
     curl: str
     discovery: str
+    sandbox: str
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def demonstration(today: date, *, order_helper: bool = False) -> Iterator[Shown]
         file.write_bytes(case.body)
         url = f"{base_url}/cds-services/{_service_id(case)}"
         curl = f'curl -s -H "Content-Type: application/json" --data "@{file}" {url}'
-        yield Shown(case, _post(url, case.body), curl, f"{base_url}/cds-services")
+        yield Shown(case, _post(url, case.body), curl, f"{base_url}/cds-services", f"{base_url}/sandbox")
 
 
 def show(shown: Shown, console: Console) -> None:

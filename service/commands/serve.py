@@ -45,6 +45,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
     prepare_records(settings, announce, meanwhile=applications)
     announce(f"Serving {settings.address}/cds-services with {settings.workers} workers. Ctrl-C stops it.")
+    if settings.shows_sandbox:
+        announce(f"To try it in a browser: {settings.address}/sandbox")
     if not any(client.has_keys for client in settings.clients):
         announce("No client with keys is configured: anybody on this machine may call, and nobody else.")
     if settings.order_helper:

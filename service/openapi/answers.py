@@ -5,6 +5,7 @@ from cards.model import Indicator, SelectionBehavior
 from cards.text import LONGEST_DETAIL
 from service.discovery import SERVICES, Service
 from service.errors import ServiceError
+from service.in_force import Outcome
 from service.openapi.schema import (
     ADDRESS,
     NUMBER,
@@ -135,6 +136,15 @@ def readiness() -> Json:
             status=one_of(("ready", "not ready")),
             version=TEXT,
             knowledge={"anyOf": [whole(version=TEXT, sha256=SHA256), {"const": "could not be loaded"}]},
+            overlay=whole(
+                id=TEXT,
+                version=NUMBER,
+                sha256=SHA256,
+                lowered=any_number(TEXT),
+                codes=NUMBER,
+                sentences=any_number(TEXT),
+            ),
+            reload=closed("outcome since", outcome=one_of(Outcome), since=TEXT, problems=any_number(TEXT)),
             jurisdiction=_setting("jurisdiction"),
             disabledRules=rules,
             loweredIndicators={"type": "object", "additionalProperties": one_of(Indicator)},

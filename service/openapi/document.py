@@ -6,6 +6,8 @@ from inspect import getdoc
 from typing import Any
 
 from service import __version__
+from service.dashboard.plots import PLOTS
+from service.dashboard.tables import TABLES
 from service.discovery import SCOPE, SERVICES, Service
 from service.errors import (
     BodyTooLarge,
@@ -15,6 +17,7 @@ from service.errors import (
     NotReady,
     ReplayStoreUnavailable,
     StoreUnavailable,
+    TooManyAttempts,
     Unauthorized,
     UnknownService,
     UnsupportedMedia,
@@ -23,6 +26,7 @@ from service.evidence import FORMATS
 from service.hooks import MEDIA_TYPES
 from service.openapi import answers
 from service.openapi.operations import (
+    ASKED,
     COMMON,
     HEADERS,
     HTML,
@@ -117,6 +121,7 @@ def _paths() -> Iterator[tuple[str, Json]]:
         yield at, _called_from_pages(page.id, _get(page), "GET, HEAD, OPTIONS", page.parameters)
     yield from ((at, _get(page)) for at, page in _HEALTH.items())
     yield "/openapi.json", _get(_DOCUMENT)
+    yield from ((at, _get(page)) for at, page in _DASHBOARD.items())
     yield "/static/{digest}/{package}/{file}", _get(_FILE)
 
 
@@ -190,6 +195,36 @@ _HEALTH = {
     "/livez": Operation("livez", "Is the process alive?", component("Alive")),
     "/readyz": Operation(
         "readyz", "Can it answer, and with what? Counts are of one worker.", component("Readiness"), also=_NOT_READY
+    ),
+}
+_PERIOD: tuple[Json, ...] = tuple(
+    {"name": name, "in": "query", "description": f"{what} day in UTC.", "schema": {"type": "string", "format": "date"}}
+    for name, what in (("from", "First"), ("to", "Last"))
+)
+_BASIC: Json = {"401": {"description": "The password of the dashboard is missing or wrong.", "headers": COMMON | ASKED}}
+
+
+def _of_dashboard(id_: str, summary: str, media_type: str, *parameters: Json, **headers: Json) -> Operation:
+    errors = (InvalidRequest, UnknownService, TooManyAttempts, StoreUnavailable)
+    content = {media_type: _TEXT_FILE}
+    return Operation(id_, summary, content, errors, parameters=(*parameters, *_PERIOD), also=_BASIC, headers=headers)
+
+
+_DASHBOARD = {
+    "/dashboard": _of_dashboard("dashboard", "What cards did, and what clinicians did with them.", HTML),
+    "/dashboard/{table}.csv": _of_dashboard(
+        "dashboard-table",
+        "A table of the dashboard.",
+        "text/csv",
+        {**_in_path("table"), "schema": one_of(TABLES)},
+        **{"Content-Disposition": {"required": True, "schema": TEXT}},
+    ),
+    "/dashboard/{plot}.svg": _of_dashboard(
+        "dashboard-plot",
+        "A plot of the dashboard.",
+        "image/svg+xml",
+        {**_in_path("plot"), "schema": one_of(PLOTS)},
+        **{"Content-Security-Policy": {"required": True, "schema": TEXT}},
     ),
 }
 _DOCUMENT = Operation(

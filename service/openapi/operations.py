@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import getdoc
 
-from service.cors import ALLOWED_HEADERS, MAX_AGE
+from service.cors import ALLOWED_HEADERS, EXPOSED_HEADERS, MAX_AGE
 from service.errors import InternalError, ServiceError, Unauthorized
 from service.openapi.answers import operation_outcome
 from service.openapi.schema import TEXT, Json, ref
@@ -16,6 +16,7 @@ COMMON: Json = {
     name: {"$ref": f"#/components/headers/{name}"}
     for name in (
         "X-Request-ID",
+        "X-Knowledge",
         "X-Content-Type-Options",
         "Cache-Control",
         "Vary",
@@ -29,15 +30,21 @@ HEADERS: Json = {
         "required": True,
         "schema": TEXT,
     },
+    "X-Knowledge": {
+        "description": "The knowledge that a call was answered from: its version, with the start of its hash.",
+        "schema": {"type": "string", "pattern": r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?\+[0-9A-Za-z.-]+$"},
+    },
     "X-Content-Type-Options": {"required": True, "schema": {"const": "nosniff"}},
     "Cache-Control": {"required": True, "schema": {"const": "no-store"}},
     "Vary": {"required": True, "schema": {"enum": ["Origin", "Accept, Origin"]}},
     "Access-Control-Allow-Origin": {"description": "For pages that may call.", "schema": TEXT},
-    "Access-Control-Expose-Headers": {"description": "For pages that may call.", "schema": {"const": "X-Request-ID"}},
+    "Access-Control-Expose-Headers": {"description": "For pages that may call.", "schema": {"const": EXPOSED_HEADERS}},
     "WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}},
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}},
     "Allow": {"description": "The methods of this address.", "required": True, "schema": TEXT},
 }
+# Of who may see a page: the browser asks for a password.
+ASKED: Json = {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "pattern": "^Basic "}}}
 _OF_PAGES: Json = {
     name: {"description": "Where the answer is a page.", "schema": TEXT}
     for name in ("Content-Security-Policy", "Referrer-Policy", "Permissions-Policy")

@@ -3,11 +3,13 @@
 SQLAlchemy is imported when a store is opened, Alembic only to migrate (`service.store.migrate`).
 """
 
-from service.store.model import CardOutcome, FeedbackEntry, FeedbackStore, IssuedCard, Override, State, Taken
-from service.store.place import FILE, Opener, Place, opened
+from service.store.model import CallKind, CardOutcome, FeedbackEntry, FeedbackStore, IssuedCard, Override, State, Taken
+from service.store.opening import Opener, opened
+from service.store.place import FILE, Place
 
 __all__ = [
     "FILE",
+    "CallKind",
     "CardOutcome",
     "FeedbackEntry",
     "FeedbackStore",

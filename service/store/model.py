@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -93,6 +93,17 @@ class CardOutcome:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallKind:
+    """What is counted of a call: `day` in UTC, `up_to_ms` the upper end of its bucket of latency, 0 beyond the last."""
+
+    day: date
+    client: str
+    hook: str
+    outcome: str
+    up_to_ms: int
+
+
 class FeedbackStore(Protocol):
     """Keeps issued cards and feedback. Every method raises StoreUnavailable where the database cannot be used."""
 
@@ -105,8 +116,14 @@ class FeedbackStore(Protocol):
     def overrides(self, client: str, patient: str, since: datetime) -> tuple[Override, ...]:
         """Return the overrides of a client for one patient, told since then."""
 
-    def outcomes(self, since: datetime | None = None) -> Iterator[CardOutcome]:
-        """Yield every card issued since then with its latest outcome."""
+    def outcomes(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[CardOutcome]:
+        """Yield every card issued since then and before `until`, with its latest outcome."""
+
+    def add_calls(self, counted: Mapping[CallKind, int]) -> None:
+        """Add so many calls of each kind to those that are counted already."""
+
+    def calls(self, since: date, until: date) -> Mapping[CallKind, int]:
+        """Return how many calls of each kind there were from the one day to the other, both included."""
 
     def issued(self, since: datetime | None = None) -> Iterator[IssuedCard]:
         """Yield every card issued since then whose drugs are clear, in the order of time."""
@@ -115,7 +132,7 @@ class FeedbackStore(Protocol):
         """Delete feedback that came before then and whose card never did; return how many entries."""
 
     def prune(self, issued_before: datetime) -> tuple[int, int]:
-        """Delete cards issued before then, with their feedback; return how many of each."""
+        """Delete cards issued before then, with their feedback (return how many of each), and counts of calls."""
 
     def counts(self) -> Mapping[str, int]:
         """Return how many cards, entries of feedback, and entries that wait for their card there are."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from service.errors import StoreUnavailable
 from service.store.model import State
-from service.store.place import Place, opened
+from service.store.opening import opened
+from service.store.place import Place
 
 
 @contextmanager

@@ -1,11 +1,7 @@
-"""Where the database of a site is, and one store of it per process."""
+"""Where the database of a site is."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
-from os import getpid
 from pathlib import Path
 from typing import Self
 
@@ -13,10 +9,8 @@ from pydantic import SecretStr
 
 from service.errors import SettingsError
 from service.settings import Settings
-from service.store.model import FeedbackStore
 
 FILE = "feedback.sqlite3"
-PATIENT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +38,3 @@ class Place:
     def __str__(self) -> str:
         """Name it for a reader, without user and password."""
         return f"SQLite {self.file}" if self.url is None else "PostgreSQL (database_url)"
-
-
-@dataclass(slots=True)
-class Opener:
-    """Gives the store of this process, opened at its first use: a connection must not cross a fork."""
-
-    place: Place
-    _store: FeedbackStore | None = None
-    _process: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self) -> FeedbackStore:
-        """Return the store; nothing is asked of the database yet."""
-        with self._lock:
-            if self._store is None or self._process != getpid():
-                # Some 0.2 s and 12 MB that a process without a store need not spend.
-                from service.store.sql import SqlStore
-
-                self._store, self._process = SqlStore.at(self.place), getpid()
-            return self._store
-
-
-@contextmanager
-def opened(place: Place, *, patient: bool = False) -> Iterator[FeedbackStore]:
-    """Give the store of a place for as long as the block; a `patient` one is for commands that read or delete much."""
-    from service.store.sql import SqlStore
-
-    store = SqlStore.at(place, PATIENT_SECONDS) if patient else SqlStore.at(place)
-    try:
-        yield store
-    finally:
-        store.close()

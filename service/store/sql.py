@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, astuple, dataclass, field
+from datetime import UTC, date, datetime
 from itertools import groupby
 from os import getpid
 from typing import Any, Self
@@ -15,9 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import StoreUnavailable
 from service.store.engine import BUSY_SECONDS, READING, open_engine, state_of
-from service.store.model import CardOutcome, FeedbackEntry, IssuedCard, Override, State, Taken
+from service.store.model import CallKind, CardOutcome, FeedbackEntry, IssuedCard, Override, State, Taken
 from service.store.place import Place
-from service.store.tables import FEEDBACK, ISSUED
+from service.store.tables import CALLS, FEEDBACK, ISSUED
 
 OVERRIDDEN = "overridden"
 LOUD = ("warning", "critical")
@@ -82,7 +82,7 @@ class SqlStore:
             if row.outcome == OVERRIDDEN and row.outcome_at >= since
         )
 
-    def outcomes(self, since: datetime | None = None) -> Iterator[CardOutcome]:
+    def outcomes(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[CardOutcome]:
         """Yield cards with their latest outcome, in the order of client and card."""
         asked = (
             select(ISSUED, FEEDBACK.c.outcome, FEEDBACK.c.reason_code)
@@ -91,6 +91,8 @@ class SqlStore:
         )
         if since is not None:
             asked = asked.where(ISSUED.c.issued_at >= since)
+        if until is not None:
+            asked = asked.where(ISSUED.c.issued_at < until)
         with self._connected(reads=True) as connection:
             rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(asked)
             for row in _latest(iter(rows), "client", "card"):
@@ -114,6 +116,30 @@ class SqlStore:
             for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(asked):
                 yield _issued_card(row)
 
+    def add_calls(self, counted: Mapping[CallKind, int]) -> None:
+        """Add counts; those of other processes are added to, never overwritten."""
+        insert = self._insert(CALLS)
+        added = insert.on_conflict_do_update(
+            index_elements=list(CALLS.primary_key), set_={"calls": CALLS.c.calls + insert.excluded.calls}
+        )
+        # In one order for all processes, so that two of them never wait for each other's rows.
+        rows = [
+            {**asdict(kind), "calls": number}
+            for kind, number in sorted(counted.items(), key=lambda item: astuple(item[0]))
+        ]
+        if rows:
+            with self._connected() as connection:
+                connection.execute(added, rows)
+
+    def calls(self, since: date, until: date) -> Mapping[CallKind, int]:
+        """Read counts."""
+        asked = select(CALLS).where(CALLS.c.day >= since, CALLS.c.day <= until)
+        with self._connected(reads=True) as connection:
+            return {
+                CallKind(row.day, row.client, row.hook, row.outcome, row.up_to_ms): row.calls
+                for row in connection.execute(asked)
+            }
+
     def drop_unmatched(self, received_before: datetime) -> int:
         """Delete feedback whose card did not come in time."""
         with self._connected() as connection:
@@ -128,6 +154,7 @@ class SqlStore:
         with self._connected() as connection:
             feedback = connection.execute(delete(FEEDBACK).where(exists().where(_SAME_CARD, old)))
             cards = connection.execute(delete(ISSUED).where(old))
+            connection.execute(delete(CALLS).where(CALLS.c.day < issued_before.astimezone(UTC).date()))
             return cards.rowcount, feedback.rowcount
 
     def counts(self) -> Mapping[str, int]:

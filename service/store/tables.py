@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Index,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 )
 
 # In their order; the last one is what this program reads and writes.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -88,4 +89,17 @@ FEEDBACK = Table(
     Column("digest", String(64), nullable=False),
     UniqueConstraint("client", "card", "digest", name="feedback_once"),
     Index("feedback_received_at", "received_at"),
+)
+
+CALLS = Table(
+    "call_count",
+    METADATA,
+    # In UTC, as the times of the other tables.
+    Column("day", Date, primary_key=True),
+    Column("client", Text, primary_key=True),
+    Column("hook", Text, primary_key=True),
+    Column("outcome", String(20), primary_key=True),
+    # The upper end of a bucket of the histogram of latency; 0 is beyond the last one.
+    Column("up_to_ms", Integer, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
 )

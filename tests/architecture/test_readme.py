@@ -67,7 +67,7 @@ def test_every_key_of_a_client_and_every_reason_to_refuse_is_explained() -> None
     assert set(re.findall(r"`([a-z-]+)`", _between("refusals"))) == set(Reason)
 
 
-@pytest.mark.parametrize("table", ["issued_card", "feedback"])
+@pytest.mark.parametrize("table", ["issued_card", "feedback", "call_count"])
 def test_every_column_that_is_stored_is_explained(table: str) -> None:
     from service.store.tables import METADATA
 

@@ -68,6 +68,14 @@ def test_the_curl_line_asks_the_same_and_gets_the_same() -> None:
         assert again.stdout == shown.answer
 
 
+@pytest.mark.enable_socket
+def test_the_page_that_is_named_is_there_and_its_day_is_today() -> None:
+    with demonstration(datetime.now(UTC).date()) as shown:
+        assert requests.get(shown.sandbox, timeout=20).status_code == 200
+        data = requests.get(f"{shown.sandbox}/data", timeout=20).json()
+        assert data["today"] == shown.case.on.isoformat()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to a child")
 def test_without_once_it_serves_until_ctrl_c() -> None:
     # A shell that runs its children in the background lets them ignore SIGINT; here it means Ctrl-C again.

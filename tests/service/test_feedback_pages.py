@@ -16,7 +16,7 @@ from service.app import LEDGER, create_app
 from service.cases import read_case
 from service.ledger import Ledger
 from service.settings import Settings
-from service.store.place import Opener, Place
+from service.store import Opener, Place
 from service.store.sql import SqlStore
 from tests.databases import own_database, store_at
 from tests.fakes import SELECT, SIGN, Shell

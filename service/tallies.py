@@ -1,0 +1,98 @@
+"""Calls counted by day, client, hook, outcome and latency, and added to the database every few seconds.
+
+A call only adds one to a number in memory. Numbers that the database does not take are kept for the next time.
+"""
+
+import logging
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.util import Finalize
+from os import getpid
+
+from service import telemetry
+from service.store import CallKind, FeedbackStore
+from service.telemetry import Counts
+
+# Upper ends of the buckets, in milliseconds.
+BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+BEYOND = 0
+WRITE_SECONDS = 10.0
+# Days, clients, hooks, outcomes and buckets are few; this is for a database that is away for weeks.
+MOST_KINDS = 20_000
+LOST = "calls-not-counted"
+OUT_OF_SCOPE, COMPLETE, INCOMPLETE, REFUSED, FAILED = "out-of-scope", "complete", "incomplete", "refused", "failed"
+# What became of a call; the last three were not checked.
+OUTCOMES = (OUT_OF_SCOPE, COMPLETE, INCOMPLETE, REFUSED, FAILED)
+
+
+def bucket_of(milliseconds: float) -> int:
+    """Name the bucket of a latency by its upper end; BEYOND is past the last one."""
+    place = bisect_left(BUCKETS, milliseconds)
+    return BUCKETS[place] if place < len(BUCKETS) else BEYOND
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Counts the calls of one process; its thread starts with the first call, in the process that counts it."""
+
+    store: Callable[[], FeedbackStore]
+    counts: Counts = field(default_factory=Counts)
+    every: float = WRITE_SECONDS
+    _counted: Counter[CallKind] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _ending: threading.Event = field(default_factory=threading.Event)
+    _process: int = 0
+    _failing: bool = False
+
+    def add(self, at: datetime, client: str, hook: str, outcome: str, milliseconds: float) -> None:
+        """Count one call; returns at once, whatever the database does."""
+        kind = CallKind(at.astimezone(UTC).date(), client, hook, outcome, bucket_of(milliseconds))
+        with self._lock:
+            if self._process != getpid():
+                self._start()
+            if kind in self._counted or len(self._counted) < MOST_KINDS:
+                self._counted[kind] += 1
+                return
+        self.counts.add([LOST])
+
+    def write(self) -> bool:
+        """Add what was counted to the database, and say whether it took it; else it is kept."""
+        with self._lock:
+            taken, self._counted = self._counted, Counter()
+        if not taken:
+            return True
+        try:
+            self.store().add_calls(taken)
+        except Exception as error:
+            with self._lock:
+                self._counted.update(taken)
+            if not self._failing:
+                telemetry.write("calls-not-written", level=logging.WARNING, **telemetry.failure(error))
+            self._failing = True
+            return False
+        self._failing = False
+        return True
+
+    def close(self) -> None:
+        """Write what is left, once; what cannot be written now is lost and counted."""
+        if self._process != getpid() or self._ending.is_set():
+            return
+        self._ending.set()
+        if not self.write():
+            self.counts.add([LOST] * self._counted.total())
+            telemetry.write(LOST, level=logging.WARNING, entries=self._counted.total())
+
+    def _start(self) -> None:
+        """Begin in this process: what was counted before a fork is the parent's to write."""
+        self._process, self._counted, self._ending = getpid(), Counter(), threading.Event()
+        threading.Thread(target=self._run, name="tallies", daemon=True).start()
+        # At SIGTERM a worker runs its finalizers, and not what is registered with atexit.
+        Finalize(None, self.close, exitpriority=10)
+
+    def _run(self) -> None:
+        while not self._ending.wait(self.every):
+            self.write()
