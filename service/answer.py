@@ -357,7 +357,7 @@ class _Call:
 
 
 def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
-    """Return the cards with what the site's addresses add: loud cards lead to their evidence and to who hears of faults."""
+    """Return the cards with what the site's addresses add: loud ones lead to their evidence and to who hears of faults."""
     evidence, report = engine.options.public_base_url, engine.options.report_problem_url
     if evidence is None and report is None:
         return cards

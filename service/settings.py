@@ -280,6 +280,11 @@ class Settings(BaseModel):
         description="PostgreSQL to keep cards and feedback in (postgresql://user:password@host/database); "
         "without it SQLite in data_dir.",
     )
+    used_tokens: Literal["data_dir", "database"] = Field(
+        default="data_dir",
+        description="Where used tokens are remembered: `database` (of database_url) for several machines behind one "
+        "address; then no call with a token is answered without it.",
+    )
     feedback_retention_days: int = Field(
         default=400, ge=1, le=36_500, description="How long `upa-cds db prune` keeps issued cards and their feedback."
     )
@@ -322,6 +327,13 @@ class Settings(BaseModel):
         if wanted and not all(is_loopback(host) for host in hosts):
             raise ValueError("it is a test tool for one machine: listen on 127.0.0.1, without another public_base_url")
         return wanted
+
+    @field_validator("used_tokens")
+    @classmethod
+    def _shared_somewhere(cls, where: str, info: ValidationInfo) -> str:
+        if where == "database" and info.data.get("database_url") is None:
+            raise ValueError("it needs a PostgreSQL that all machines reach: set database_url")
+        return where
 
     @field_validator("clients")
     @classmethod

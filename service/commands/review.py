@@ -22,7 +22,9 @@ def review() -> None:
 
 
 @review.command("sample")
-@click.option("--size", metavar="NUMBER", type=click.IntRange(1), default=SIZE, help=f"Warnings to draw.  [default: {SIZE}]")
+@click.option(
+    "--size", metavar="NUMBER", type=click.IntRange(1), default=SIZE, help=f"Warnings to draw.  [default: {SIZE}]"
+)
 @click.option("--since", "day", metavar="DATE", help="Of warnings issued on this day or later, YYYY-MM-DD.")
 @click.option("--rule", metavar="RULE", help="Of this rule alone.")
 @click.option("--seed", metavar="NUMBER", type=int, default=1, help="Another number draws others.  [default: 1]")

@@ -48,7 +48,9 @@ def score(sheet: Iterable[str], name: str) -> Score:
     total, by_rule, seen = Found(), dict[str, Found](), set[str]()
     rows = csv.DictReader(sheet)
     if missing := [column for column in _NEEDED if column not in (rows.fieldnames or ())]:
-        raise InvalidRequest(f"{name}: the first line lacks {', '.join(missing)}. Give a sheet of upa-cds review sample.")
+        raise InvalidRequest(
+            f"{name}: the first line lacks {', '.join(missing)}. Give a sheet of upa-cds review sample."
+        )
     for row in rows:
         where = f"{name}, line {rows.line_num}"
         verdict = (row[VERDICT] or "").strip().lower()
