@@ -119,7 +119,8 @@ class MedicationFact:
     same unit when both are present. `interval_days` is the dosing interval that the dosage states.
     `end` is the end of therapy by the dosage instructions; it exists only if every one of them ends. `validity_end`
     ends dispensing, not therapy. `given` is the day of an administration or of a dispense.
-    `steps` are the dose levels that could be computed, in their order; empty means unknown. `outcomes` are what the
+    `steps` are the dose levels that could be computed, in their order, of the drug whose history is told; empty means
+    unknown. `outcomes` are what the
     stated reasons of the end say of the treatment.
     `reasons` are the codes of the stated reasons, `reason_groups` the condition groups that they belong to, and
     `reason_refs` the `Type/id` of stated Conditions.

@@ -43,6 +43,18 @@ class _Mention:
     entry: _Entry
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the codes and the names of a resource say of its drug, and the words of the names; false for nothing."""
+
+    by_code: tuple[tuple[Code, _Entry], ...]
+    by_name: tuple[_Entry, ...]
+    words: tuple[Sequence[str], ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.by_code or self.by_name)
+
+
 class _Phrases(Generic[T]):
     """Whole-word phrases, found in one pass over the words of a text; the longest phrase wins."""
 
@@ -99,8 +111,12 @@ class Vocabulary(Protocol):
 class Recogniser:
     """Names the catalogue's ingredients in the codes and texts of a resource."""
 
-    def __init__(self, catalogue: Vocabulary) -> None:
-        """Index the codes, names and places of a catalogue."""
+    def __init__(self, catalogue: Vocabulary, followed: str | None = None) -> None:
+        """Index the codes, names and places of a catalogue.
+
+        `followed` is the one ingredient whose dose levels are asked for; None stands for any.
+        """
+        self.followed = followed
         self._codes: dict[Code, _Entry] = {}
         self._names: _Phrases[_Entry] = _Phrases()
         self._index(catalogue)
@@ -135,6 +151,7 @@ class Recogniser:
                 self._said.add(phrase, outcome)
         self._group_order = list(catalogue.conditions)
         self._conditions, self._prefixes = _condition_index(catalogue)
+        self._prefix_lengths = sorted({len(prefix) for _, prefix in self._prefixes})
 
     def _index(self, catalogue: Vocabulary) -> None:
         for key, item in catalogue.ingredients.items():
@@ -168,12 +185,26 @@ class Recogniser:
         `codes` and `names` are every coding and every text that says what the drug is; `places` and `place_texts`
         are routes, sites and dose forms. A code decides; names decide only where no code is known.
         """
-        name_texts = tuple(names)
-        by_code = [(code, entry) for code in codes if (entry := self._codes.get(code))]
-        by_name = [entry for text in name_texts if (entry := self._named(text))]
-        if not by_code and not by_name:
+        return self.placed(self.named(codes, names), places, place_texts, interval_days)
+
+    def named(self, codes: Iterable[Code], names: Iterable[str]) -> Named:
+        """Look up codes and names, which is enough to tell a drug of the catalogue from any other."""
+        spoken = tuple(words(text) for text in names)
+        by_code = tuple((code, entry) for code in codes if (entry := self._codes.get(code)))
+        return Named(by_code, tuple(entry for text in spoken if (entry := self._named(text))), spoken)
+
+    def placed(
+        self,
+        named: Named,
+        places: Iterable[Code] = (),
+        place_texts: Iterable[str] = (),
+        interval_days: int | None = None,
+    ) -> Recognition:
+        """Recognise what `named` found by where the drug goes; arguments as those of `medication`."""
+        by_code, by_name = named.by_code, named.by_name
+        if not named:
             return Recognition()
-        place = self._place(frozenset(places), (*name_texts, *place_texts), interval_days)
+        place = self._place(frozenset(places), (*named.words, *map(words, place_texts)), interval_days)
         found: list[tuple[Code | str, _Entry]] = [*by_code] or [(entry.label, entry) for entry in by_name]
         recognised = self._merge(found, by_name, place)
         known = {item.ingredient for item in recognised}
@@ -182,12 +213,12 @@ class Recogniser:
 
     def may_know(self, codes: Iterable[Code], names: Iterable[str]) -> bool:
         """Say whether a code or a name could mean an ingredient: quick, and false only where none does."""
-        if any(code in self._codes for code in codes):
+        if not self._codes.keys().isdisjoint(codes):
             return True
         text = "\n".join(names)
         return len(text) > LONGEST_TEXT or self._names.may_be_in(words(text))
 
-    def _place(self, codes: frozenset[Code], texts: Sequence[str], interval_days: int | None) -> "_Place":
+    def _place(self, codes: frozenset[Code], texts: Sequence[Sequence[str]], interval_days: int | None) -> "_Place":
         return _Place(
             topical=not self._topical.isdisjoint(codes) or self._says(self._topical_words, texts),
             subcutaneous=not self._subcutaneous.isdisjoint(codes) or self._says(self._subcutaneous_words, texts),
@@ -219,9 +250,8 @@ class Recogniser:
                 return name
         return None
 
-    def _named(self, text: str) -> _Entry | None:
-        """Return the first drug that a text names and does not say to be another one."""
-        parts = words(text)
+    def _named(self, parts: Sequence[str]) -> _Entry | None:
+        """Return the first drug that the words of a text name and do not say to be another one."""
         if not self._names.may_be_in(parts):
             return None
         mentions = [_Mention(start, entry) for start, _, entry in self._names.find(parts)]
@@ -231,8 +261,8 @@ class Recogniser:
         return next((item.entry for item in mentions if item.start not in dismissed), None)
 
     @staticmethod
-    def _says(phrases: "_Phrases[str]", texts: Iterable[str]) -> bool:
-        return any(True for text in texts for _ in phrases.find(words(text)))
+    def _says(phrases: "_Phrases[str]", texts: Iterable[Sequence[str]]) -> bool:
+        return any(phrases.may_be_in(text) and any(True for _ in phrases.find(text)) for text in texts)
 
     def strength(self, ingredient: str, codes: Iterable[Code], names: Iterable[str]) -> float | None:
         """Return the milligrams in one unit of a product, by its code or by its written name.
@@ -263,17 +293,23 @@ class Recogniser:
         for code in codes:
             for group in self._groups(code):
                 found.setdefault(group, code)
+        if not found:
+            return (), None
         groups = sorted(found, key=self._group_order.index)
-        return tuple(groups), found[groups[0]] if groups else None
+        return tuple(groups), found[groups[0]]
 
-    def _groups(self, code: Code) -> Iterator[str]:
-        plain = code.value.replace(".", "").upper() if code.system in _DOTTED else code.value
-        yield from self._conditions.get((code.system, plain), ())
-        if code.system in _DOTTED:
-            for length in range(1, len(plain) + 1):
-                for group, excluded in self._prefixes.get((code.system, plain[:length]), ()):
-                    if plain not in excluded:
-                        yield group
+    def _groups(self, code: Code) -> Sequence[str]:
+        if code.system not in _DOTTED:
+            return self._conditions.get((code.system, code.value), ())
+        plain = code.value.replace(".", "").upper()
+        found = list(self._conditions.get((code.system, plain), ()))
+        for length in self._prefix_lengths:
+            if length > len(plain):
+                break
+            for group, excluded in self._prefixes.get((code.system, plain[:length]), ()):
+                if plain not in excluded:
+                    found.append(group)
+        return found
 
 
 # A strength, and no concentration or rate: "45 MG", not "1 MG/ML".

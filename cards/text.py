@@ -14,6 +14,7 @@ _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _MARKUP = re.compile(r"[!\"#$&'*:;<=>?@\\^_`{|}~]|(?<!\d)\.|\.(?!\d)")
 _ROUND = str.maketrans("[]", "()")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_APART = str.maketrans(dict.fromkeys((chr(code) for code in range(128) if not chr(code).isalnum()), " "))
 LONGEST_TEXT = 2_000
 _MARKS = str.maketrans(dict.fromkeys("™®©℠", " "))
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -71,7 +72,7 @@ def words(text: str) -> list[str]:
     """
     plain = text[:LONGEST_TEXT]
     # Nearly all text is ASCII, and of that only the case is to be folded.
-    found = _WORD.findall(plain.lower() if plain.isascii() else _folded(plain))
+    found = plain.lower().translate(_APART).split() if plain.isascii() else _WORD.findall(_folded(plain))
     # The cut may have made another word of the last one.
     return found[:-1] if len(text) > LONGEST_TEXT else found
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from types import MappingProxyType
 
 from cards import Assessment, Catalogue, Overlaid, Policy, Question, Recogniser, evaluate
 from cards.detect import DocumentedException
@@ -22,6 +21,7 @@ from service.fhir import (
     Draft,
     Drafts,
     MedicationLibrary,
+    are_other_drugs,
     draft_facts,
     read_chart,
     scan_drafts,
@@ -100,17 +100,40 @@ class DraftTrace:
 class Trace:
     """What a call brought, for `explain`: the drafts, the prefetch keys, and how many resources of each type.
 
+    `look` gives the drafts as the first look sees them.
+
     `versions` counts what was read of the record by its FHIR version; actions are written in `answered_in`.
     """
 
+    request: HookRequest = field(repr=False, compare=False)
     service: str
-    hook: str
-    drafts: tuple[DraftTrace, ...]
-    prefetch: tuple[str, ...]
+    look: Callable[[], Drafts] = field(repr=False, compare=False)
     read: Mapping[str, int] = field(default_factory=dict)
     fhir: FhirTrace = field(default_factory=FhirTrace)
     versions: Mapping[FhirVersion, int] = field(default_factory=dict)
     answered_in: FhirVersion | None = None
+
+    @property
+    def hook(self) -> str:
+        """Return the hook that was called."""
+        return self.request.hook
+
+    @property
+    def prefetch(self) -> tuple[str, ...]:
+        """Return the keys of the prefetch."""
+        return tuple(self.request.prefetch or ())
+
+    @property
+    def drafts(self) -> tuple[DraftTrace, ...]:
+        """Return the drafts; only who asks for them makes them."""
+        looks = self.look()
+        asked = {draft.ref for draft in asked_drafts(self.request, looks)}
+        return tuple(
+            DraftTrace(
+                look.ref, look.ref in asked, look.orders, look.recognised, look.unresolved, look.unidentified, look
+            )
+            for look in looks.items
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +165,11 @@ class Answer:
     user: str | None = None
     exceptions: tuple[DocumentedException, ...] = ()
 
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Name what was missing from the record or could not be read."""
+        return () if self.assessment is None else tuple(sorted(self.assessment.gaps))
+
 
 def nothing_documented(_patient: str) -> tuple[DocumentedException, ...]:
     """Know of no exception: the answer where a site does not remember them."""
@@ -165,10 +193,11 @@ def build_engine(settings: Settings) -> Engine:
         settings.profile,
         settings.report_problem_url,
     )
-    return Engine(catalogue, Recogniser(catalogue), options, overlaid)
+    return Engine(catalogue, Recogniser(catalogue, catalogue.subject), options, overlaid)
 
 
 OVER_HTTP = HttpFhir()
+_NOTHING_READ = FhirTrace()
 
 
 def answer(
@@ -190,15 +219,20 @@ def answer(
     """
     profile = _profile(client, engine)
     request = wire.read_request(body, service)
-    library = MedicationLibrary.of_drafts(request.drafts, request.full_urls, local=engine.recogniser.local)
-    hint = request.fhir_version
-    drafts = scan_drafts(request.drafts, request.patient, library, engine.recogniser, hint)
+    if request.hook != Hook.PATIENT_VIEW and are_other_drugs(request.drafts, engine.recogniser):
+        return _out_of_scope(request, lambda: _first_look(request, engine)[1], service, profile)
+    library, drafts = _first_look(request, engine)
     asked = asked_drafts(request, drafts)
     if not in_scope(request, asked, engine.scope) and not has_unresolved(asked):
-        return _out_of_scope(request, drafts, asked, service, profile)
+        return _out_of_scope(request, lambda: drafts, service, profile)
     with ChartReads(fhir, _access(request, engine, client)) as reads:
         call = _Call(body, request, service, engine, on, client, library, reads, documented)
         return call.answered(drafts)
+
+
+def _first_look(request: HookRequest, engine: Engine) -> tuple[MedicationLibrary, Drafts]:
+    library = MedicationLibrary.of_drafts(request.drafts, request.full_urls, local=engine.recogniser.local)
+    return library, scan_drafts(request.drafts, request.patient, library, engine.recogniser, request.fhir_version)
 
 
 def _access(request: HookRequest, engine: Engine, client: Client) -> FhirAccess:
@@ -212,41 +246,19 @@ def _profile(client: Client, engine: Engine) -> Profile:
 
 def _out_of_scope(
     request: HookRequest,
-    drafts: Drafts,
-    asked: tuple[Draft, ...],
+    look: Callable[[], Drafts],
     service: Service,
     profile: Profile,
     reads: ChartReads | None = None,
 ) -> Answer:
     return Answer(
-        wire.write_response((), _no_ids),
+        _NO_CARDS,
         "out-of-scope",
-        _trace(request, drafts, asked, service, reads),
+        Trace(request, service.id, look, fhir=reads.trace if reads else _NOTHING_READ),
         deviations=request.deviations,
         profile=profile,
         fhir_calls=reads.calls if reads else (),
     )
-
-
-def _trace(
-    request: HookRequest,
-    drafts: Drafts,
-    asked: tuple[Draft, ...],
-    service: Service,
-    reads: ChartReads | None,
-    read: Mapping[str, int] = MappingProxyType({}),
-    versions: Mapping[FhirVersion, int] = MappingProxyType({}),
-    answered_in: FhirVersion | None = None,
-) -> Trace:
-    refs = {draft.ref for draft in asked}
-    looks = tuple(
-        DraftTrace(
-            draft.ref, draft.ref in refs, draft.orders, draft.recognised, draft.unresolved, draft.unidentified, draft
-        )
-        for draft in drafts.items
-    )
-    fhir = reads.trace if reads else FhirTrace()
-    return Trace(service.id, request.hook, looks, tuple(request.prefetch or ()), read, fhir, versions, answered_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +289,7 @@ class _Call:
         needed = in_scope(self.request, asked, self.engine.scope)
         if not needed and not has_unresolved(asked):
             profile = _profile(self.client, self.engine)
-            return _out_of_scope(self.request, drafts, asked, self.service, profile, self.reads)
+            return _out_of_scope(self.request, lambda: drafts, self.service, profile, self.reads)
         refuse_other_patient(drafts, self.engine.scope)
         if needed:
             record = self._completed(record, drafts)
@@ -333,11 +345,13 @@ class _Call:
         if not assessment.findings and not options.card_when_unobtainable and not self.reads.tried:
             _refuse_unobtainable(record, asked, self.reads.trace.refusal)
         profile = _profile(self.client, engine)
-        shape = wire.shaped(_linked(shown, engine), profile)
+        shape, ids = wire.shaped(_linked(shown, engine), profile), _Ids(self.service.id, request)
         return Answer(
-            body=_written(shape.cards, self.body, request, self.service, version),
+            body=_written(shape.cards, self.body, request, ids, version),
             outcome="complete" if assessment.complete else "incomplete",
-            trace=_trace(request, drafts, asked, self.service, self.reads, chart.counts, chart.versions, version),
+            trace=Trace(
+                request, self.service.id, lambda: drafts, chart.counts, self.reads.trace, chart.versions, version
+            ),
             rules=tuple(finding.rule for finding in assessment.findings),
             indicators=tuple(card.indicator.value for card in shown),
             deviations=(*request.deviations, *prefetched.deviations, *ordered.deviations, *chart.deviations),
@@ -347,9 +361,7 @@ class _Call:
             fhir_calls=self.reads.calls,
             profile=profile,
             reshaped=shape.changes,
-            issued=issued_cards(
-                assessment, shape.cards, (*silenced, *assessment.hidden), _Ids(self.service.id, request)
-            ),
+            issued=issued_cards(assessment, shape.cards, (*silenced, *assessment.hidden), ids),
             patient=request.patient,
             user=request.user,
             exceptions=exceptions,
@@ -357,7 +369,7 @@ class _Call:
 
 
 def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
-    """Return the cards with what the site's addresses add: loud ones lead to their evidence and to who hears of faults."""
+    """Return the cards with what the site's addresses add: loud ones lead to evidence and to a page for faults."""
     evidence, report = engine.options.public_base_url, engine.options.report_problem_url
     if evidence is None and report is None:
         return cards
@@ -372,11 +384,9 @@ def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
     return tuple(replace(card, links=(*card.links, *links(card))) if card.indicator in LOUD else card for card in cards)
 
 
-def _written(
-    cards: tuple[Card, ...], body: bytes, request: HookRequest, service: Service, version: FhirVersion
-) -> bytes:
+def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, ids: "_Ids", version: FhirVersion) -> bytes:
     sent = wire.drafts_as_sent(body) if wire.has_update(cards) else {}
-    return wire.write_response(cards, _Ids(service.id, request), wire.Session(request.patient, sent, version))
+    return wire.write_response(cards, ids, wire.Session(request.patient, sent, version))
 
 
 def _gaps(prefetched: Prefetched, chart: ChartReading, drafts: Drafts) -> Mapping[Gap, int]:
@@ -412,14 +422,20 @@ def _no_ids(_card: Card, _suggestion: Suggestion | None) -> str:
     raise AssertionError("an empty answer has no ids")
 
 
+_NO_CARDS = wire.write_response((), _no_ids)
+
+
 @dataclass(frozen=True, slots=True)
 class _Ids:
     """The uuids of a call's cards: the same request gives the same ids."""
 
     service: str
     request: HookRequest
+    made: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def __call__(self, card: Card, suggestion: Suggestion | None) -> str:
-        kind = suggestion.kind if suggestion else ""
-        parts = (self.service, self.request.hook_instance, self.request.patient, card.key, *card.drafts, kind)
-        return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+        parts = (card.key, *card.drafts, suggestion.kind if suggestion else "")
+        if parts not in self.made:
+            call = (self.service, self.request.hook_instance, self.request.patient)
+            self.made[parts] = str(uuid.uuid5(_NAMESPACE, "\x1f".join((*call, *parts))))
+        return self.made[parts]

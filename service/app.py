@@ -3,8 +3,8 @@
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
-from logging.config import dictConfig
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import msgspec
 from flask import Flask, Response, g, request
@@ -14,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from cards import KnowledgeError
 from service import telemetry
 from service.answer import OVER_HTTP, Engine, answer, build_engine
+from service.audit.trail import Trail
 from service.cases import read_case
 from service.clients.auth import Authenticator, build_authenticator
 from service.cors import cors_headers
@@ -30,11 +31,12 @@ from service.errors import (
     UnknownService,
     operation_outcome,
 )
+from service.every_answer import REQUEST_ID, with_headers
 from service.evidence import evidence_blueprint
 from service.feedback import feedback_blueprint
 from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
-from service.hooks import CHUNK, Clock, hooks_blueprint
+from service.hooks import CHUNK, WHOLE, Clock, hooks_blueprint
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
 from service.order_helper import order_helper_blueprint
@@ -50,16 +52,19 @@ from service.tallies import Tallies
 from service.telemetry import Counts
 from service.tls import refuse_unusable_authorities
 
+if TYPE_CHECKING:
+    from service.metrics.metrics import Metrics
+
 EXTENSION = "upa_cds"
 TRUST = "upa_cds_trust"
 LEDGER = "upa_cds_ledger"
 RECORDER = "upa_cds_recorder"
+TRAIL = "upa_cds_trail"
+METRICS = "upa_cds_metrics"
 TALLIES = "upa_cds_tallies"
 WARMING_CASE = "order-select__upadacitinib-beside-current-infliximab"
 LONGEST_REST = 64 * 1024**2
-# What is no page needs nothing of a browser: should one show it, it loads, runs and frames nothing.
-NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
-TWO_YEARS = "max-age=63072000"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 PREFLIGHTS = {
     "/cds-services": "GET, HEAD, OPTIONS",
     "/cds-services/<_>": "POST, OPTIONS",
@@ -102,13 +107,19 @@ def create_app(
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
     tallies, recorder = Tallies(store), _recorder(settings, engine)
+    trail = Trail.of_site(settings, pseudonyms, clock)
     refuse_unusable_authorities(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder, TALLIES: tallies}
+    app.extensions[TRAIL] = trail
+    if settings.metrics_port is not None:
+        app.extensions[METRICS] = _metrics(settings, engine, counts, store, ledger, memory, tallies, recorder, trail)
     app.register_blueprint(
-        hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, tallies, fhir, recorder)
+        hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, tallies, fhir, recorder, trail)
     )
-    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger))
-    app.register_blueprint(health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder, tallies))
+    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger, trail))
+    app.register_blueprint(
+        health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder, tallies, trail)
+    )
     app.register_blueprint(openapi_blueprint())
     if settings.order_helper:
         app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
@@ -121,8 +132,9 @@ def create_app(
         app.register_blueprint(dashboard_blueprint(settings, engine, site, store, clock))
     _add_preflights(app, settings)
     app.before_request(_begin)
-    app.after_request(lambda response: _finish(response, settings))
+    app.after_request(lambda response: _finish(response, app.extensions.get(METRICS)))
     app.register_error_handler(Exception, _failed)
+    app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -135,7 +147,7 @@ def _menu(settings: Settings) -> tuple[Entry, ...]:
 def application_factory() -> Flask:
     """Make the application for any WSGI server, from the environment and the TOML file it names."""
     settings = load_settings()
-    dictConfig(telemetry.logging_config(settings.log_level))
+    telemetry.configure_logging(settings.log_level)
     return create_app(settings)
 
 
@@ -180,6 +192,37 @@ def _recorder(settings: Settings, engine: Engine | None) -> Recorder | None:
     return None if made_with is None else Recorder(made_with)
 
 
+def _metrics(
+    settings: Settings,
+    engine: Engine | None,
+    counts: Counts,
+    store: Opener,
+    ledger: Ledger,
+    memory: Memory,
+    tallies: Tallies,
+    recorder: Recorder | None,
+    trail: Trail | None,
+) -> "Metrics":
+    # Only who wants metrics needs what they are counted with.
+    from service.metrics.metrics import Metrics, Watched
+
+    counted = [
+        ("deviations", counts),
+        ("database_losses", ledger.counts),
+        ("database_losses", tallies.counts),
+        ("exceptions", memory.counts),
+        ("log_fields_withheld", telemetry.WITHHELD),
+        *([] if recorder is None else [("recordings", recorder.counts)]),
+        *([] if trail is None else [("audit_lines", trail.counts)]),
+    ]
+    watched = Watched(counted, lambda: ledger.waiting, lambda: store().check())
+    if engine is None:
+        return Metrics(watched)
+    quiet = {*settings.disabled_rules, *settings.silent_rules}
+    known = engine.catalogue
+    return Metrics(watched, (known.version, known.sha256), [rule for rule in known.rules if rule not in quiet])
+
+
 def _add_preflights(app: Flask, settings: Settings) -> None:
     """Answer a browser's OPTIONS for every page it may call, without asking who calls (brief section 8)."""
     for rule, methods in PREFLIGHTS.items():
@@ -193,22 +236,16 @@ def _add_preflights(app: Flask, settings: Settings) -> None:
 
 def _begin() -> None:
     g.began = perf_counter()
-    g.request_id = telemetry.request_id(request.headers.get("X-Request-ID"))
+    g.request_id = request.environ[REQUEST_ID]
 
 
-def _finish(response: Response, settings: Settings) -> Response:
-    _read_rest()
-    for name, value in cors_headers(request.headers.get("Origin"), settings).items():
-        response.headers.setdefault(name, value)
-    response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("Content-Security-Policy", NO_PAGE)
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    if settings.tls_cert is not None:
-        # Where another program ends TLS it is that program's to say.
-        response.headers["Strict-Transport-Security"] = TWO_YEARS
-    _log(response.status_code)
+def _finish(response: Response, metrics: "Metrics | None") -> Response:
+    if not g.get(WHOLE):
+        _read_rest()
+    seconds = perf_counter() - g.began
+    _log(response.status_code, seconds)
+    if metrics is not None:
+        metrics.call(g.get("said", {}), response.status_code, seconds, g.get("given"))
     return response
 
 
@@ -221,12 +258,17 @@ def _read_rest() -> None:
             rest += len(chunk)
 
 
-def _log(status: int) -> None:
+def _log(status: int, seconds: float) -> None:
     said = g.get("said", {})
     level = logging.ERROR if status >= 500 else logging.INFO if said or status >= 400 else logging.DEBUG
-    duration = round((perf_counter() - g.began) * 1000, 1)
+    duration = round(seconds * 1000, 1)
     fields = {"outcome": "refused" if status >= 400 else None, "status": status, "duration_ms": duration} | said
-    telemetry.write("call", level=level, request_id=g.request_id, method=request.method, **fields)
+    telemetry.write("call", level=level, request_id=g.request_id, method=_method(), **fields)
+
+
+def _method() -> str:
+    """Name the method of the request; a word that a caller made up is not repeated."""
+    return request.method if request.method in METHODS else "other"
 
 
 def _failed(error: Exception) -> Response:

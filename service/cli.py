@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from service import __version__
+from service.commands.audit import audit
 from service.commands.clients import client, token
 from service.commands.conformance import conformance
 from service.commands.dashboard import dashboard
@@ -80,6 +81,7 @@ def cli() -> None:
     """
 
 
+cli.add_command(audit)
 cli.add_command(client)
 cli.add_command(conformance)
 cli.add_command(dashboard)

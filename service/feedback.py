@@ -1,11 +1,14 @@
 """The feedback pages: what clinicians did with the cards (CDS Hooks 2.0.1, Feedback)."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
 
 from flask import Blueprint, Response, g
 
 from service import wire
+from service.audit.decision import Reaction
+from service.audit.trail import Trail
 from service.bounded import Bounded, TooSlow
 from service.clients.auth import Authenticator
 from service.errors import StoreUnavailable
@@ -31,6 +34,7 @@ def feedback_blueprint(
     store: Callable[[], FeedbackStore],
     pseudonyms: Pseudonyms,
     ledger: Ledger,
+    trail: Trail | None = None,
 ) -> Blueprint:
     """Make the feedback page of every service. It answers 200 when the feedback is written, and 503 until then."""
     pages = Blueprint("feedback", __name__)
@@ -52,6 +56,9 @@ def feedback_blueprint(
         except (TooSlow, OSError) as error:
             raise StoreUnavailable(State.UNUSABLE) from error
         ledger.start()
+        if trail is not None:
+            for told in given.entries:
+                trail.take(_reaction(told, client, now))
         counts.add([ELSEWHERE] * taken.elsewhere)
         g.said = {
             **g.get("said", {}),
@@ -64,6 +71,10 @@ def feedback_blueprint(
         return Response(b"{}", mimetype="application/json")
 
     return pages
+
+
+def _reaction(told: Told, client: Client, now: datetime) -> Reaction:
+    return Reaction(now, g.request_id, client.id, told.card, told.outcome, told.reason_code, told.accepted)
 
 
 def _entries(client: Client, told: Iterable[Told], pseudonyms: Pseudonyms, *, comments: bool) -> list[FeedbackEntry]:

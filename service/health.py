@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response
 
-from service import __version__
+from service import __version__, telemetry
 from service.answer import Engine
+from service.audit.trail import Trail
 from service.bounded import Bounded
 from service.clients.auth import Authenticator
 from service.documented import Memory
@@ -36,6 +37,7 @@ def health_blueprint(
     memory: Memory,
     recorder: Recorder | None,
     tallies: Tallies,
+    trail: Trail | None = None,
 ) -> Blueprint:
     """Make /livez (always 200) and /readyz (200 with what is served, or 503 without what it needs)."""
     pages = Blueprint("health", __name__)
@@ -52,6 +54,8 @@ def health_blueprint(
             return _json({"status": NOT_READY, "version": __version__, "knowledge": "could not be loaded"}, 503)
         trusted = _trusted(trust)
         recording = {} if recorder is None else {"recording": recorder.counts.seen()}
+        recording |= {} if trail is None else {"audit": trail.counts.seen()}
+        recording |= {"withheldLogFields": withheld} if (withheld := telemetry.WITHHELD.seen()) else {}
         kept = {"feedback": _kept(bounded, store, ledger, tallies), "exceptions": _remembered(memory)}
         served = _served(settings, engine) | _reloaded(reload()) | trusted | kept
         served |= {"deviations": counts.seen()} | recording

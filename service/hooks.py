@@ -1,10 +1,12 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -12,7 +14,10 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from cards.detect import DocumentedException
+from service import wire
 from service.answer import OVER_HTTP, Answer, Engine, answer
+from service.audit.decision import Decision
+from service.audit.trail import Trail
 from service.clients.auth import Authenticator
 from service.discovery import Service, discovery_document, service_by_id
 from service.documented import Memory
@@ -30,6 +35,10 @@ Clock = Callable[[], datetime]
 
 MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
 CHUNK = 64 * 1024
+# Says in `g` that the body was read to its end.
+WHOLE = "body_was_read"
+_LENGTH = re.compile(r"[1-9][0-9]{0,14}")
+JSON = "application/json"
 KNOWLEDGE_HEADER = "X-Knowledge"
 
 
@@ -56,15 +65,20 @@ def hooks_blueprint(
     tallies: Tallies,
     fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
+    trail: Trail | None = None,
 ) -> Blueprint:
     """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
     pages = Blueprint("hooks", __name__)
+    longest, zone = settings.max_body_bytes, settings.zone
     pages.after_request(lambda response: _tallied(response, tallies))
     if engine is not None:
         named = named_knowledge(engine.catalogue.version, engine.catalogue.sha256)
         pages.after_request(lambda response: _named_by(response, named))
     if recorder is not None:
         pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
+
+    if trail is not None:
+        pages.after_request(lambda response: _audited(response, trail, engine))
 
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/cds-services", provide_automatic_options=False)
@@ -79,36 +93,40 @@ def hooks_blueprint(
         service, now = named_service(service_id), clock()
         client = caller(trust, service, now)
         g.tallied = (now, client.id, service.hook)
-        body = read_body(settings.max_body_bytes)
+        body = read_body(longest)
         deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         g.call = _Call(service, client, now, body)
-        today, reader = now.astimezone(settings.zone).date(), ObservedFhir(fhir)
+        today, reader = now.astimezone(zone).date(), ObservedFhir(fhir)
         documented = memory.of(client, engine.catalogue, today)
         try:
             given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
         except ServiceError:
-            g.call = replace(g.call, reads=reader.calls())
+            _note(recorder, reads=reader.calls())
             counts.add(reader.words())
             g.said = {**g.get("said", {}), **reader.said()}
             raise
         if given.issued:
             ledger.put(_issued(given, service, engine, client, now))
-        g.call = replace(g.call, reads=given.fhir_calls, exceptions=given.exceptions)
+        g.given = given
+        _note(recorder, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
-        counts.add((*deviations, *reader.words(given.trace.fhir)))
-        warn_of(reader.words(given.trace.fhir), g.get("said", {}), g.request_id)
+        said, words = g.said, reader.words(given.trace.fhir)
+        if deviations or words:
+            counts.add((*deviations, *words))
+            warn_of(words, said, g.request_id)
         g.said = {
-            **g.get("said", {}),
+            **said,
             "outcome": given.outcome,
             "rules": given.rules,
             "indicators": given.indicators,
+            "gaps": given.gaps,
             "unidentified": given.unidentified,
             "deviations": deviations,
             **reader.said(given.trace.fhir),
         }
-        return Response(given.body, mimetype="application/json")
+        return Response(given.body, content_type=JSON)
 
     return pages
 
@@ -132,12 +150,19 @@ def _issued(given: Answer, service: Service, engine: Engine, client: Client, now
     )
 
 
+def _note(recorder: Recorder | None, **found: Any) -> None:
+    """Add to what will be recorded of a call, where calls are recorded."""
+    if recorder is not None:
+        g.call = replace(g.call, **found)
+
+
 def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
     """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
     # A WSGI server gives one value; to ask for all of them reads every header there is.
-    shown = request.headers.get("Authorization")
+    environ = request.environ
+    shown = environ.get("HTTP_AUTHORIZATION")
     given = () if shown is None else (shown,)
-    client = trust.authenticate(given, request.remote_addr, service.id, now, feedback=feedback)
+    client = trust.authenticate(given, environ.get("REMOTE_ADDR"), service.id, now, feedback=feedback)
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
@@ -180,16 +205,53 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
     return response
 
 
+def _audited(response: Response, trail: Trail, engine: Engine | None) -> Response:
+    """Have an answer entered in the audit trail; what was refused before its body was read decided nothing."""
+    call: _Call | None = g.get("call")
+    if call is not None and engine is not None:
+        given: Answer | None = g.get("given")
+        known = engine.catalogue
+        decision = Decision(
+            at=call.now,
+            request_id=g.request_id,
+            service=call.service.id,
+            hook=call.service.hook,
+            client=call.client.id,
+            status=response.status_code,
+            outcome="failed" if given is None or response.status_code >= 400 else given.outcome,
+            knowledge_version=known.version,
+            knowledge_sha256=known.sha256,
+            patient=_patient(call) if given is None else given.patient,
+        )
+        if given is not None:
+            decision = replace(decision, rules=given.rules, gaps=given.gaps, cards=given.issued)
+        trail.take(decision)
+    return response
+
+
+def _patient(call: _Call) -> str | None:
+    """Find whose call it was that could not be answered, if it says so."""
+    try:
+        return wire.read_request(call.body, call.service).patient
+    except ServiceError:
+        return None
+
+
 def read_body(limit: int) -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
+    environ = request.environ
+    # A server that ends the body itself needs no wrapper that counts (werkzeug.wsgi, get_input_stream).
+    stream = environ["wsgi.input"] if environ.get("wsgi.input_terminated") else request.stream
+    length = environ.get("CONTENT_LENGTH", "")
     # As a rule all of it comes at once, and joining one part copies nothing.
     parts: list[bytes] = []
-    size, step = 0, min(request.content_length or CHUNK, limit + 1)
-    while size <= limit and (part := request.stream.read(step)):
+    size, step = 0, min(int(length) if _LENGTH.fullmatch(length) else CHUNK, limit + 1)
+    while size <= limit and (part := stream.read(step)):
         parts.append(part)
         size += len(part)
     if size > limit:
         raise BodyTooLarge(f"The request body is longer than {limit} bytes. Send less, or raise max_body_bytes.")
+    setattr(g, WHOLE, True)
     return b"".join(parts)
 
 
@@ -204,7 +266,8 @@ def named_service(service_id: str) -> Service:
 
 def request_deviations() -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; name what was served all the same."""
-    return media_deviations(request.headers.get("Content-Type"), request.headers.get("Content-Encoding"))
+    environ = request.environ
+    return media_deviations(environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING"))
 
 
 # Clients send the same headers with every call.

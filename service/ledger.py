@@ -24,6 +24,8 @@ from service.telemetry import Counts
 
 LONGEST_QUEUE = 2000
 LARGEST_BATCH = 100
+# A transaction costs as much as the cards of five calls. So long a call's cards wait for those of the next.
+GATHERING_SECONDS = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 # Less than the server grants a worker that is to stop.
 FLUSH_SECONDS = 5.0
@@ -56,6 +58,7 @@ class Ledger:
     clock: Callable[[], datetime]
     counts: Counts = field(default_factory=Counts)
     longest_queue: int = LONGEST_QUEUE
+    gathering: float = GATHERING_SECONDS
     failing: bool = False
     _queue: Queue[IssuedCall | None] = field(init=False)
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -136,11 +139,14 @@ class Ledger:
                 swept = monotonic()
 
     def _next(self) -> Iterator[IssuedCall]:
-        """Wait for the cards of one answer, and give what came meanwhile with them; nothing if nothing comes."""
+        """Wait for the cards of one answer and for those of the moment after it; give none if nothing comes."""
         try:
             for number in range(LARGEST_BATCH):
                 if call := self._queue.get(block=number == 0, timeout=SWEEP_SECONDS):
                     yield call
+                if number == 0 and self.waiting < LARGEST_BATCH - 1:
+                    # Ends at once where the process does.
+                    self._ending.wait(self.gathering)
         except Empty:
             return
 

@@ -214,7 +214,7 @@ class Settings(BaseModel):
     )
     report_problem_url: Annotated[str, AfterValidator(_page_address)] | None = Field(
         default=None,
-        description="Page of the site where clinicians report a wrong warning; warnings link to it and tell it nothing.",
+        description="Page of the site where clinicians report wrong warnings; these link to it and tell it nothing.",
     )
     sandbox: Literal["auto", "on", "off"] = Field(
         default="auto",
@@ -252,6 +252,19 @@ class Settings(BaseModel):
     record_words: Annotated[Path, FILE] | None = Field(
         default=None,
         description="Text file of further words that recordings may keep in medication texts, say of the formulary.",
+    )
+    audit_dir: Path | None = Field(
+        default=None, description="Folder for the audit trail of decisions; without it none is kept."
+    )
+    audit_calls: Literal["decisions", "all"] = Field(
+        default="decisions",
+        description="What the audit trail holds: calls about a drug of ours and feedback, or also calls out of scope.",
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="TCP port of the page for Prometheus; without it nothing is counted."
+    )
+    metrics_host: Annotated[str, AfterValidator(_address)] = Field(
+        default="127.0.0.1", description="Address of the page for Prometheus, which asks nobody who they are."
     )
     fhir_seconds: float = Field(
         default=1.2,
@@ -440,6 +453,11 @@ def effective_settings(
     if problems or settings is None:
         raise SettingsError(*problems)
     return Effective(settings, {name: entry.where for name, entry in given.items()})
+
+
+def share_metrics(folder: Path) -> None:
+    """Have prometheus-client, which only an environment variable can tell, share its numbers between processes."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def check_rules(settings: Settings, rules: Iterable[str]) -> None:

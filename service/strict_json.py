@@ -16,7 +16,10 @@ from service.errors import InvalidRequest
 
 DEEPEST = 64
 _NESTED = frozenset({dict, list})
-_SPACED = re.compile(rb'"[ \n\r\t]')
+_NUMBERED = b"\\u0022"
+# What is on the deepest level that is allowed; a container there may be empty, or one too deep.
+_DEEP = b"\n" + b" " * DEEPEST
+_ENCODER = msgspec.json.Encoder()
 _PLAIN_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -67,33 +70,18 @@ def _plain(data: bytes) -> dict[str, Any] | None:
     """Read an object with a faster decoder where that leaves no doubt, else return None.
 
     What msgspec accepts it reads as the standard library does, and it accepts nothing that is refused here but repeated
-    keys and depth. No key is repeated where there are as many members as there are ends of keys in the text; in a text
-    that has white space behind a quotation mark, these cannot be counted so simply.
+    keys and depth. A key that was repeated is missing when the value is written again, and with it two quotation marks;
+    only one that was written as a number could make up for it. Laid out, a value shows its depth as white space.
     """
-    if _SPACED.search(data):
-        return None
     try:
         value = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        written = _ENCODER.encode(value)
+        laid_out = msgspec.json.format(written, indent=1)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return None
-    return value if isinstance(value, dict) and _members(value) == data.count(b'":') else None
-
-
-def _members(value: Any) -> int:
-    """Count the members of all objects in a value, level by level; -1 where it is nested too deep."""
-    count, level = 0, [value] if type(value) in _NESTED else []
-    for _ in range(DEEPEST):
-        parts: list[Any] = []
-        for item in level:
-            if type(item) is dict:
-                count += len(item)
-                parts += item.values()
-            else:
-                parts += item
-        level = [part for part in parts if type(part) in _NESTED]
-        if not level:
-            return count
-    return -1
+    if not isinstance(value, dict) or written.count(b'"') != data.count(b'"') or _NUMBERED in data:
+        return None
+    return None if _DEEP in laid_out else value
 
 
 def too_deep(where: str) -> InvalidRequest:
@@ -103,10 +91,19 @@ def too_deep(where: str) -> InvalidRequest:
 
 def _check(value: Any, text: str, where: str) -> None:
     # Counting brackets is much cheaper than walking, and almost always enough.
-    if text.count("{") + text.count("[") > DEEPEST and _members(value) < 0:
+    if text.count("{") + text.count("[") > DEEPEST and _is_too_deep(value):
         raise too_deep(where)
     if ("\\ud" in text or "\\uD" in text) and _lone_surrogate(value):
         raise InvalidRequest(f"{where} has half of a surrogate pair: send valid Unicode.")
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Say whether objects and lists are nested deeper than allowed."""
+    level = [value]
+    for _ in range(DEEPEST):
+        nested = [item for item in level if type(item) in _NESTED]
+        level = [part for item in nested for part in (item.values() if type(item) is dict else item)]
+    return any(type(item) in _NESTED for item in level)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

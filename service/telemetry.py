@@ -1,64 +1,118 @@
 """What the service says about itself: JSON lines of allowlisted fields, and counts of deviations.
 
-Nothing of the patient can be written: a field that is not in FIELDS is dropped, a list may hold plain names only,
-and of an exception only its type and place are kept, since messages quote data.
+Nothing of the patient can be written. A field that is not in FIELDS, or whose value is not of the form that FIELDS has
+for it, is withheld, and its name counted in `WITHHELD`. Of an exception only its type and place are kept, since
+messages quote data; of a line of a library only where it comes from, since it may quote an address.
 """
 
 import logging
 import re
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from logging.config import dictConfig
+from secrets import token_hex
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
 LOGGER = "upa_cds"
-FIELDS = (
-    "request_id",
-    "service",
-    "hook",
-    "client",
-    "refusal",
-    "method",
-    "status",
-    "outcome",
-    "rules",
-    "indicators",
-    "unidentified",
-    "deviations",
-    "entries",
-    "stored",
-    "fhir_reads",
-    "fhir_failures",
-    "fhir_problems",
-    "fhir_refusal",
-    "fhir_ms",
-    "duration_ms",
-    "error",
-    "at",
-    "problems",
-    "knowledge",
-)
+# Their messages are about processes and sockets.
+SERVER_LOGGERS = ("_granian", "granian")
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,79}", re.ASCII)
+_PHRASE = re.compile(r"[A-Za-z_<][\w .,:()<>/+'-]{0,159}", re.ASCII)
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+# There are few of them, and each call says some.
+@lru_cache(maxsize=2048)
+def _plain(text: str) -> bool:
+    return _WORD.fullmatch(text) is not None
+
+
+def _word(value: Any) -> bool:
+    return isinstance(value, str) and _plain(value)
+
+
+def _words(value: Any) -> bool:
+    return isinstance(value, list | tuple) and (not value or all(map(_word, value)))
+
+
+def _phrase(value: Any) -> bool:
+    return isinstance(value, str) and _PHRASE.fullmatch(value) is not None
+
+
+def _id(value: Any) -> bool:
+    return isinstance(value, str) and _REQUEST_ID.fullmatch(value) is not None
+
+
+def _of_the_site(value: Any) -> bool:
+    """Accept what only the site's own settings and knowledge say: ids of clients, problems of the knowledge."""
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
+
+
+FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "request_id": _id,
+    "service": _word,
+    "hook": _word,
+    "client": _of_the_site,
+    "refusal": _word,
+    "method": _word,
+    "status": _number,
+    "outcome": _word,
+    "rules": _words,
+    "indicators": _words,
+    "gaps": _words,
+    "unidentified": _number,
+    "deviations": _words,
+    "entries": _number,
+    "stored": _number,
+    "fhir_reads": _number,
+    "fhir_failures": _number,
+    "fhir_problems": _words,
+    "fhir_refusal": _word,
+    "fhir_ms": _number,
+    "duration_ms": _number,
+    "error": _phrase,
+    "at": _phrase,
+    "problems": _of_the_site,
+    "knowledge": _of_the_site,
+}
+"""Every field of a log line, and the form that its value has."""
 
 
 def request_id(incoming: str | None) -> str:
     """Keep the caller's request id if it is short and plain, else make one."""
-    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else uuid4().hex
+    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else token_hex(16)
 
 
 def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """Write one log line. `event` is a fixed name; fields outside FIELDS are dropped."""
+    """Write one log line. `event` is a fixed name; what FIELDS does not allow is withheld and counted."""
     logger = logging.getLogger(LOGGER)
     if logger.isEnabledFor(level):
-        known = {name: fields[name] for name in FIELDS if fields.get(name) is not None}
         # Handed over as it is: who calls from where is not said, and need not be found out.
-        logger.handle(logger.makeRecord(LOGGER, level, "", 0, event, (), None, extra={"fields": known}))
+        logger.handle(logger.makeRecord(LOGGER, level, "", 0, event, (), None, extra={"fields": _allowed(fields)}))
+
+
+def _allowed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    allowed: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is None:
+            continue
+        fits = FIELDS.get(name)
+        if fits is not None and fits(value):
+            allowed[name] = value
+        else:
+            WITHHELD.add((UNKNOWN if fits is None else name,))
+    return allowed
 
 
 def failure(error: BaseException) -> dict[str, str]:
@@ -86,21 +140,38 @@ class Counts:
             return dict(sorted(self._seen.items()))
 
 
+WITHHELD, UNKNOWN = Counts(), "unknown-field"
+"""Which fields this process kept out of its log lines, and how often: always a fault of the program."""
+
+
 class JsonLines(logging.Formatter):
     """Format a record as one line of JSON: time, level, event, and the fields it carries."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record; of a traceback only type and place remain."""
-        fields: Mapping[str, Any] = getattr(record, "fields", {})
+        """Write the record; of a traceback only type and place remain, of a line of a library only its place."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **fields,
+            **self._said(record),
         }
         if record.exc_info and record.exc_info[1]:
             line |= failure(record.exc_info[1])
         return msgspec.json.encode(line).decode()
+
+    @staticmethod
+    def _said(record: logging.LogRecord) -> dict[str, Any]:
+        fields: Mapping[str, Any] | None = getattr(record, "fields", None)
+        if fields is not None:
+            return {"event": record.msg, **fields}
+        if record.name.partition(".")[0] in SERVER_LOGGERS:
+            return {"event": "server", "message": record.getMessage()}
+        return {"event": "library", "library": record.name, "at": f"{record.module}.py:{record.lineno}"}
+
+
+def configure_logging(level: str) -> None:
+    """Have this process, and those it forks, write JSON lines and nothing else; warnings of libraries too."""
+    dictConfig(logging_config(level))
+    logging.captureWarnings(capture=True)
 
 
 def logging_config(level: str) -> dict[str, Any]:
@@ -113,5 +184,7 @@ def logging_config(level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": "service.telemetry.JsonLines"}},
         "handlers": {"console": console},
+        # What libraries warn of. Theirs would else be printed as it is, with the addresses that they read.
+        "root": {"handlers": ["console"], "level": "WARNING"},
         "loggers": {LOGGER: ours, "_granian": server, "granian.access": server},
     }

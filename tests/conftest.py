@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service import telemetry
 from service.settings import Settings
 from service.store import Place
 from service.store.sql import SqlStore
@@ -24,6 +25,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-screenshots", action="store_true", help="Write the pictures of tests/browser/screenshots anew."
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_withheld() -> Iterator[None]:
+    """Fail a test in which the code wanted to log what may not be in a log line."""
+    counts, before = telemetry.WITHHELD, telemetry.WITHHELD.seen()
+    yield
+    assert counts.seen() == before
 
 
 @pytest.fixture

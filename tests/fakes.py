@@ -9,15 +9,19 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from cards import Recogniser, load_catalogue
 from service.answer import Answer, Trace
 from service.app import create_app
 from service.discovery import Service
+from service.fhir import Drafts
 from service.fhir_access.fetch import FhirAccess, FhirCall, FhirSession, granted
 from service.settings import ANYONE, Client, Settings
+from service.wire import HookRequest
 
 SELECT = "/cds-services/upadacitinib-combination-select"
 SIGN = "/cds-services/upadacitinib-combination-sign"
-NO_TRACE = Trace(service="", hook="", drafts=(), prefetch=())
+_NO_CALL = HookRequest(hook="", hook_instance="", patient="")
+NO_TRACE = Trace(_NO_CALL, service="", look=lambda: Drafts((), "", Recogniser(load_catalogue())))
 
 
 def until(happens: Callable[[], bool]) -> None:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from service.rates import Share
     from service.review.score import Found
 
-SIZE = 100
-
 
 @click.group()
 def review() -> None:
@@ -22,9 +20,7 @@ def review() -> None:
 
 
 @review.command("sample")
-@click.option(
-    "--size", metavar="NUMBER", type=click.IntRange(1), default=SIZE, help=f"Warnings to draw.  [default: {SIZE}]"
-)
+@click.option("--size", metavar="NUMBER", type=click.IntRange(1), default=100, help="Warnings to draw.  [default: 100]")
 @click.option("--since", "day", metavar="DATE", help="Of warnings issued on this day or later, YYYY-MM-DD.")
 @click.option("--rule", metavar="RULE", help="Of this rule alone.")
 @click.option("--seed", metavar="NUMBER", type=int, default=1, help="Another number draws others.  [default: 1]")

@@ -3,7 +3,8 @@
 import errno
 import socket
 from collections.abc import Callable
-from logging.config import dictConfig
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,21 @@ from granian.log import LogLevels
 
 from service.commands.reloading import Applications, Reloading
 from service.errors import SettingsError
+from service.folders import prepared
 from service.in_force import Files
 from service.pseudonyms import FILE as KEY_FILE
 from service.pseudonyms import Pseudonyms
-from service.settings import Settings
+from service.settings import Settings, share_metrics
 from service.store import Place, State
 from service.store.own import own_migrated, state_at
-from service.telemetry import logging_config
+from service.telemetry import configure_logging, logging_config
 from service.tls import refuse_unusable_tls
 
 # A stalled client holds one thread and nothing else; past the backpressure, connections wait in the backlog.
 THREADS = 64
 BACKPRESSURE = 128
 DRAIN_SECONDS = 10
+METRICS_FOLDER = "metrics"
 # How long an old worker and the new one in its place both take calls: connections that are in use move over.
 HANDOVER_SECONDS = 1.0
 
@@ -38,9 +41,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     refuse_open_door(settings)
     refuse_taken_port(settings)
     prepare_data_dir(settings.data_dir)
+    prepare_metrics(settings)
     refuse_unusable_tls(settings)
     # What the start has to say about clients' keys is a log line like any other.
-    dictConfig(logging_config(settings.log_level))
+    configure_logging(settings.log_level)
     applications = Applications(settings.model_dump_json())
     # Made here already, so that bad knowledge stops the start; forked workers inherit it warm.
     prepare_records(settings, announce, meanwhile=applications)
@@ -56,7 +60,19 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         reloading = Reloading(server, applications, files)
         server.on_startup(reloading.begin)
         server.on_shutdown(reloading.end)
-        server.serve(target_loader=applications, wrap_loader=False)
+        server.serve(target_loader=partial(in_worker, settings, applications), wrap_loader=False)
+
+
+def in_worker(settings: Settings, load: Callable[[], Any]) -> Any:
+    """Load the application in a worker, and begin what runs beside the calls there."""
+    app = load()
+    if settings.metrics_port is not None:
+        from service.app import METRICS
+        from service.metrics.server import MetricsServer
+
+        folder = settings.data_dir / METRICS_FOLDER
+        MetricsServer(app.extensions[METRICS], folder, settings.metrics_host, settings.metrics_port).start()
+    return app
 
 
 def refuse_open_door(settings: Settings) -> None:
@@ -83,9 +99,13 @@ def refuse_open_door(settings: Settings) -> None:
 
 def refuse_taken_port(settings: Settings) -> None:
     """Refuse a port in use: granian would share it silently and get a part of the calls."""
-    place = f"port {settings.port} on {settings.host}"
-    taken = SettingsError(f"{place}: another program uses it. Stop that program, or choose another --port.")
-    family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    _refuse_taken(settings.host, settings.port, "port", "--port", "--host")
+
+
+def _refuse_taken(host: str, port: int, name: str, port_choice: str, host_choice: str) -> None:
+    place = f"{name} {port} on {host}"
+    taken = SettingsError(f"{place}: another program uses it. Stop that program, or choose another {port_choice}.")
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, socket.SOCK_STREAM) as caller:
         caller.settimeout(0.5)
         if caller.connect_ex(address) == 0:
@@ -100,7 +120,28 @@ def refuse_taken_port(settings: Settings) -> None:
             if error.errno == errno.EADDRINUSE:
                 raise taken from error
             reason = f"it cannot be used ({error.strerror})"
-            raise SettingsError(f"{place}: {reason}. Choose another --host or --port.") from error
+            raise SettingsError(f"{place}: {reason}. Choose another {host_choice} or {port_choice}.") from error
+
+
+def prepare_metrics(settings: Settings) -> None:
+    """Make ready what the metrics are counted with, before anything is counted.
+
+    Raises SettingsError where it is not installed, or where the port cannot be used.
+    """
+    if settings.metrics_port is None:
+        return
+    if find_spec("prometheus_client") is None:
+        raise SettingsError(
+            "metrics_port: metrics need prometheus-client, which is not installed. "
+            "Install it: pip install 'upadacitinib-cds[metrics]'."
+        )
+    if settings.metrics_port == settings.port:
+        raise SettingsError(f"metrics_port {settings.port}: this is the port of the service. Choose another.")
+    _refuse_taken(settings.metrics_host, settings.metrics_port, "metrics_port", "metrics_port", "metrics_host")
+    folder = prepared("data_dir", settings.data_dir / METRICS_FOLDER)
+    for left in folder.glob("*.db"):
+        left.unlink()
+    share_metrics(folder)
 
 
 def prepare_data_dir(folder: Path) -> None:

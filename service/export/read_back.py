@@ -14,7 +14,8 @@ from service.export.frame import URN, Json, parts_of
 from service.export.value_sets import codes_in
 from service.fhir.systems import address_of
 
-_SYSTEMS = {address_of(system): system for system in System}
+# A list of a site's own has no address that is known beforehand, and is not published.
+_SYSTEMS = {address_of(system): system for system in System if system is not System.LOCAL}
 _Sets = Mapping[str, Mapping[str, Json]]
 
 

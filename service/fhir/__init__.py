@@ -7,7 +7,7 @@ they refuse is repaired, marked and counted, never dropped.
 
 from service.fhir.bundles import Delivery, open_value
 from service.fhir.chart import ChartReading, read_chart, wanted_medications
-from service.fhir.drafts import Draft, DraftFacts, Drafts, draft_facts, scan_drafts, service_texts
+from service.fhir.drafts import Draft, DraftFacts, Drafts, are_other_drugs, draft_facts, scan_drafts, service_texts
 from service.fhir.library import MedicationLibrary
 from service.fhir.scan import Resource
 from service.fhir.versions import Writing, version_of_all
@@ -21,6 +21,7 @@ __all__ = [
     "MedicationLibrary",
     "Resource",
     "Writing",
+    "are_other_drugs",
     "draft_facts",
     "open_value",
     "read_chart",

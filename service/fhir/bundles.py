@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from service.fhir.scan import Resource, bent
+from service.fhir.scan import Glance, Resource, bent
 
 _ENTRY, _DEEPEST = 1, 6
 # Raw takes no part in a union, so an absent member is a JSON null.
 _NOTHING = msgspec.Raw(b"null")
+_WRAPPING = frozenset({None, "Bundle", "OperationOutcome"})
 _FATAL = frozenset({"error", "fatal"})
 
 
@@ -60,6 +61,16 @@ class _Opened(msgspec.Struct, rename="camel"):
     response: msgspec.Raw = _NOTHING
 
 
+class _Seen(Glance, rename="camel"):
+    """The same with a glance at it: as a rule the resource is opened and looked at in one."""
+
+    resource_type: str | None = None
+    id: str | None = None
+    resource: msgspec.Raw = _NOTHING
+    full_url: str | None = None
+    response: msgspec.Raw = _NOTHING
+
+
 class _Response(msgspec.Struct):
     status: str | None = None
 
@@ -96,6 +107,7 @@ class _Outcome(msgspec.Struct):
 
 
 _OPENED = msgspec.json.Decoder(_Opened)
+_SEEN = msgspec.json.Decoder(_Seen)
 _BUNDLE = msgspec.json.Decoder(_Bundle)
 _REGULAR = msgspec.json.Decoder(_Regular)
 _ENTRIES = msgspec.json.Decoder(list[msgspec.Raw])
@@ -122,7 +134,12 @@ def _open_regular(bundle: _Regular, delivery: Delivery) -> None:
     delivery.is_bundle = True
     delivery.pages += [link.url for link in bundle.link if link.relation == "next"]
     for entry in bundle.entry:
-        _open_wrapper(entry, delivery, _ENTRY, whole=False)
+        # Nearly every entry holds a resource as it should be, which is opened and seen at once.
+        seen = _decoded(_SEEN, entry.resource) if entry.resource is not _NOTHING else None
+        if seen is None or seen.resource_type in _WRAPPING:
+            _open_wrapper(entry, delivery, _ENTRY, whole=False)
+        else:
+            delivery.resources.append(Resource(seen.resource_type, entry.resource, seen.id, entry.full_url, seen))
 
 
 def _is_null(raw: msgspec.Raw) -> bool:
@@ -131,7 +148,7 @@ def _is_null(raw: msgspec.Raw) -> bool:
 
 def _open(raw: msgspec.Raw, url: str | None, delivery: Delivery, level: int, whole: bool = False) -> None:
     """Open a value. `whole`: it is the whole answer, though it may be wrapped."""
-    opened = (_decoded(_OPENED, raw) or _bent_opened(raw)) if level <= _DEEPEST else None
+    opened = _opened(raw) if level <= _DEEPEST else None
     if opened is None:
         delivery.garbage = True
         return
@@ -144,7 +161,12 @@ def _open(raw: msgspec.Raw, url: str | None, delivery: Delivery, level: int, who
             # On its own it is the answer to the query; among matches its severity decides.
             delivery.failed = delivery.failed or whole or _is_fatal(raw)
         case kind:
-            delivery.resources.append(Resource(kind, raw, opened.id, opened.full_url or url))
+            seen = opened if isinstance(opened, Glance) else None
+            delivery.resources.append(Resource(kind, raw, opened.id, opened.full_url or url, seen))
+
+
+def _opened(raw: msgspec.Raw) -> "_Opened | _Seen | None":
+    return _decoded(_SEEN, raw) or _decoded(_OPENED, raw) or _bent_opened(raw)
 
 
 def _bent_opened(raw: msgspec.Raw) -> _Opened | None:
@@ -158,7 +180,7 @@ def _bent_opened(raw: msgspec.Raw) -> _Opened | None:
     return bent({"resourceType": value["resourceType"], "id": value.get("id")}, _Opened)
 
 
-def _open_wrapper(opened: _Opened, delivery: Delivery, level: int, whole: bool) -> None:
+def _open_wrapper(opened: _Opened | _Seen, delivery: Delivery, level: int, whole: bool) -> None:
     """Open a Bundle entry, or `{response, resource}`, the DSTU2 form of a prefetch value."""
     delivery.wrapped = delivery.wrapped or whole
     if not _is_null(opened.resource):

@@ -78,14 +78,15 @@ _READ = frozenset({*KINDS, "Medication", "Condition", "AllergyIntolerance", "Pat
 
 def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     """Leave out a resource that was delivered twice, say under two prefetch keys."""
-    seen: set[tuple[str, str, int]] = set()
+    seen: dict[tuple[str, str], list[Resource]] = {}
     kept: list[Resource] = []
     for resource in resources:
-        key = (resource.kind, resource.id or "", hash(bytes(resource.raw))) if resource.id else None
-        if key is None or key not in seen:
-            kept.append(resource)
-        if key is not None:
-            seen.add(key)
+        if resource.id:
+            same = seen.setdefault((resource.kind, resource.id), [])
+            if any(bytes(other.raw) == bytes(resource.raw) for other in same):
+                continue
+            same.append(resource)
+        kept.append(resource)
     return tuple(kept)
 
 
@@ -106,9 +107,11 @@ class _Reader:
 
     def read(self, resource: Resource, index: int) -> None:
         if resource.kind in KINDS:
-            self._read_medication(resource, _ref(resource, index))
+            if not self._is_other_drug(resource):
+                self._read_medication(resource, _ref(resource, index))
         elif resource.kind == "Condition":
-            self._read_condition(resource, _ref(resource, index))
+            if not self._is_other_problem(resource):
+                self._read_condition(resource, _ref(resource, index))
         elif resource.kind == "AllergyIntolerance":
             self._read_allergy(resource, _ref(resource, index))
         elif resource.kind == "Patient":
@@ -119,10 +122,16 @@ class _Reader:
         self.writings.append(writing := writing_of(whole, self.hint))
         return writing
 
+    def _is_other_drug(self, resource: Resource) -> bool:
+        seen = resource.seen or glance(resource.raw)
+        drug = seen.drug if seen is not None else None
+        return drug is not None and is_other_drug(drug, self.recogniser)
+
+    def _is_other_problem(self, resource: Resource) -> bool:
+        seen = resource.seen or glance(resource.raw)
+        return seen is not None and not self.recogniser.condition(concept_codes(seen.code))[0]
+
     def _read_medication(self, resource: Resource, ref: str) -> None:
-        seen = glance(resource.raw)
-        if seen is not None and seen.drug is not None and is_other_drug(seen.drug, self.recogniser):
-            return
         scan = decode(resource.raw, Scan)
         if scan is None:
             self.gaps[Gap.MEDICATION_UNREADABLE] += 1
@@ -131,13 +140,14 @@ class _Reader:
         if not drug.identified:
             self._read_unidentified(resource, scan, drug, ref)
             return
-        if not self.recogniser.medication(drug.codes, drug.names).recognised:
+        named = self.recogniser.named(drug.codes, drug.names)
+        if not named:
             return
         if (whole := parsed(resource.raw, ref_place(resource))) is None:
             self.gaps[Gap.MEDICATION_UNREADABLE] += 1
             return
         writing = self._writing(whole)
-        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser, writing)
+        reading = medication_fact(whole, scan, drug, named, ref, Origin.CHART, self.patient, self.recogniser, writing)
         self.medications.append(reading.fact)
         self.deviations += reading.deviations
 
@@ -151,13 +161,11 @@ class _Reader:
             self.gaps[Gap.MEDICATION_UNIDENTIFIED] += 1
             return
         writing = self._writing(whole)
-        reading = medication_fact(whole, scan, drug, ref, Origin.CHART, self.patient, self.recogniser, writing)
+        named = self.recogniser.named(drug.codes, drug.names)
+        reading = medication_fact(whole, scan, drug, named, ref, Origin.CHART, self.patient, self.recogniser, writing)
         self.unidentified.append(reading.fact)
 
     def _read_condition(self, resource: Resource, ref: str) -> None:
-        seen = glance(resource.raw)
-        if seen is not None and not self.recogniser.condition(concept_codes(seen.code))[0]:
-            return
         scan = decode(resource.raw, Scan)
         if scan is None:
             self.gaps[Gap.CONDITION_UNREADABLE] += 1
@@ -193,7 +201,9 @@ def wanted_medications(resources: Iterable[Resource], patient: str, library: Med
     delivered = tuple(resources)
     known = library.extended(delivered)
     # What has a concept for its drug refers to none.
-    referring = (item for item in delivered if item.kind in KINDS and not ((seen := glance(item.raw)) and seen.drug))
+    referring = (
+        item for item in delivered if item.kind in KINDS and not ((seen := item.seen or glance(item.raw)) and seen.drug)
+    )
     scans = (decode(item.raw, Scan) for item in referring)
     asking = (
         scan for scan in scans if scan and status_of(scan) not in NEVER and not is_of_other_patient(scan, patient)

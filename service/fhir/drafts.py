@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import ValidationError, convert
+
 from cards.model import MedicationFact, Origin, Recognised
-from cards.recognise import Recogniser
-from service.fhir.library import Drug, MedicationLibrary
-from service.fhir.medications import DRAFT_KINDS, Reading, medication_fact, status_of
+from cards.recognise import Named, Recogniser
+from service.fhir.library import Drug, MedicationLibrary, is_other_drug
+from service.fhir.medications import DRAFT_KINDS, KINDS, Reading, medication_fact, status_of
 from service.fhir.references import is_of_other_patient
-from service.fhir.scan import Scan, of
+from service.fhir.scan import Concept, Glance, Scan, of
 from service.fhir.versions import Writing, writing_of
 from service.wire import Deviation, FhirVersion, place_of
 
@@ -31,6 +33,7 @@ class Draft:
     hint: FhirVersion | None = field(repr=False)
     scan: Scan = field(repr=False)
     drug: Drug = field(repr=False)
+    named: Named = field(repr=False)
 
     @property
     def unidentified(self) -> bool:
@@ -85,6 +88,26 @@ class DraftFacts:
     writings: tuple[Writing, ...] = ()
 
 
+def are_other_drugs(drafts: Sequence[Mapping[str, Any]], recogniser: Recogniser) -> bool:
+    """Say at a glance that every medication draft names its drug by one concept, and none of the catalogue.
+
+    What is left open is False: then `scan_drafts` tells.
+    """
+    concepts: list[Concept] = []
+    for resource in drafts:
+        kind = resource.get("resourceType")
+        if kind not in DRAFT_KINDS:
+            continue
+        try:
+            concept = convert(resource, Glance).drug if kind in KINDS else None
+        except ValidationError:
+            return False
+        if concept is None:
+            return False
+        concepts.append(concept)
+    return all(is_other_drug(concept, recogniser) for concept in concepts)
+
+
 def scan_drafts(
     drafts: Sequence[Mapping[str, Any]],
     patient: str,
@@ -111,18 +134,26 @@ def _draft(
     if resource.get("resourceType") not in DRAFT_KINDS or (scan := of(resource, Scan)) is None:
         return None
     drug = library.drug(scan)
-    recognition = recogniser.medication(drug.codes, drug.names, places=drug.places, place_texts=drug.place_texts)
+    named = recogniser.named(drug.codes, drug.names)
     return Draft(
         ref=place_of(resource, index),
         id=scan.id or None,
-        recognised=recognition.recognised,
+        recognised=_recognised(drug, named, recogniser),
         unresolved=drug.unresolved,
         other_patient=is_of_other_patient(scan, patient),
         resource=resource,
         hint=hint,
         scan=scan,
         drug=drug,
+        named=named,
     )
+
+
+def _recognised(drug: Drug, named: Named, recogniser: Recogniser) -> tuple[Recognised, ...]:
+    if not named:
+        return ()
+    goes = drug.goes()
+    return recogniser.placed(named, goes.codes, goes.texts).recognised
 
 
 def draft_facts(drafts: Drafts) -> DraftFacts:
@@ -160,6 +191,7 @@ def _reading(draft: Draft, drafts: Drafts, writing: Writing) -> Reading:
         draft.resource,
         draft.scan,
         draft.drug,
+        draft.named,
         draft.ref,
         Origin.DRAFT,
         drafts.patient,

@@ -1,7 +1,7 @@
 """Which drug a resource names: concepts, references, and the Medication resources that references lead to."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,19 +41,46 @@ class Drug:
     false where nothing names the drug, neither words nor a code of a system that we know; `unresolved` where all there
     is is a reference that leads to nothing that was delivered, or to a Medication that names nothing.
     `modified` marks a Medication that carries a modifier we do not know. `missing` are the references that lead to
-    nothing that was delivered.
+    nothing that was delivered. `forms` and `dosages` say where it goes, which hardly any drug is asked.
     """
 
     codes: tuple[Code, ...] = ()
     names: tuple[str, ...] = ()
-    places: tuple[Code, ...] = ()
-    place_texts: tuple[str, ...] = ()
+    forms: tuple[Concept, ...] = ()
+    dosages: tuple[Dosage, ...] = ()
     text: str = ""
     chosen: bool = False
     identified: bool = False
     unresolved: bool = False
     modified: bool = False
     missing: tuple[str, ...] = ()
+
+    def goes(self) -> "Place":
+        """Return the forms, routes and sites; words of a dosage only where none of these says where the drug goes."""
+        found = (item for dosage in self.dosages for item in (dosage.route, dosage.site, dosage.site_codeable_concept))
+        concepts = (*self.forms, *(concept for concept in found if concept is not None))
+        places = [code for concept in concepts for code in systems.concept_codes(concept)]
+        texts = [text for concept in concepts for text in _words_of(concept)]
+        if not places and not texts:
+            told = [dosage.text for dosage in self.dosages if dosage.text]
+            texts = told if not any(_SYSTEMIC.search(text) for text in told) else []
+        return Place(tuple(dict.fromkeys(places)), tuple(dict.fromkeys(texts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a drug goes, by codes and by words."""
+
+    codes: tuple[Code, ...]
+    texts: tuple[str, ...]
+
+
+def _words_of(concept: Concept) -> Iterator[str]:
+    for coding in concept.coding or ():
+        if coding.display:
+            yield coding.display
+    if concept.text:
+        yield concept.text
 
 
 class MedicationLibrary:
@@ -109,12 +136,17 @@ class MedicationLibrary:
         """Say which drug a medication resource or a ServiceRequest names."""
         if scan.resource_type in _SERVICES:
             return _service_drug(self, scan)
-        return _Naming(self, scan).drug()
+        naming = _Naming(self, scan.contained or ())
+        naming.concept(scan.medication_codeable_concept)
+        if scan.medication is not None:
+            naming.either(scan.medication)
+        naming.reference(scan.medication_reference)
+        return naming.drug((*(scan.dosage_instruction or ()), *_listed(scan.dosage)))
 
 
 def _service_drug(library: MedicationLibrary, scan: Scan) -> Drug:
     """Read a ServiceRequest: only a drug code makes it an order of a drug; its words name procedures and reasons."""
-    naming = _Naming(library, scan)
+    naming = _Naming(library)
     naming.either(scan.code)
     codes = tuple(code for code in naming.codes if code.system in _SERVICE_SYSTEMS)
     return Drug(codes=codes, text=naming.text(), chosen=True, identified=True)
@@ -122,11 +154,12 @@ def _service_drug(library: MedicationLibrary, scan: Scan) -> Drug:
 
 def is_other_drug(concept: Concept, recogniser: Recogniser) -> bool:
     """Say at a glance that a concept names a drug, and none of the catalogue; what is left open is False."""
-    names = [concept.text or "", *(coding.display or "" for coding in concept.coding or ())]
-    found = [
-        code for coding in concept.coding or () for code in systems.codes(coding.system, coding.code, recogniser.local)
-    ]
-    return bool(found or any(map(str.strip, names))) and not recogniser.may_know(found, names)
+    names: list[str] = [concept.text or ""]
+    found: list[Code] = []
+    for coding in concept.coding or ():
+        names.append(coding.display or "")
+        found += systems.codes(coding.system, coding.code, recogniser.local)
+    return bool(found or "".join(names).strip()) and not recogniser.may_know(found, names)
 
 
 def is_modified(medication: MedicationScan) -> bool:
@@ -137,29 +170,23 @@ def is_modified(medication: MedicationScan) -> bool:
 @dataclass(slots=True)
 class _Naming:
     library: MedicationLibrary
-    scan: Scan
+    contained: Sequence[MedicationScan] = ()
     codes: list[Code] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    places: list[Code] = field(default_factory=list)
-    place_texts: list[str] = field(default_factory=list)
+    forms: list[Concept] = field(default_factory=list)
     picked: bool = False
     coded: bool = False
     referred: bool = False
     modified: bool = False
     missing: list[str] = field(default_factory=list)
 
-    def drug(self) -> Drug:
-        scan = self.scan
-        self.concept(scan.medication_codeable_concept)
-        self.either(scan.medication)
-        self.reference(scan.medication_reference)
-        self.dosages([*(scan.dosage_instruction or ()), *_listed(scan.dosage)])
+    def drug(self, dosages: tuple[Dosage, ...]) -> Drug:
         identified = self.coded or bool(self.names)
         return Drug(
             tuple(dict.fromkeys(self.codes)),
             tuple(dict.fromkeys(self.names)),
-            tuple(dict.fromkeys(self.places)),
-            tuple(dict.fromkeys(self.place_texts)),
+            tuple(self.forms),
+            dosages,
             self.text(),
             identified or self.picked or self.referred,
             identified,
@@ -177,11 +204,12 @@ class _Naming:
         self._name(concept.text)
         for coding in concept.coding or ():
             # A code of a local list, without a word beside it, may be anything.
-            self.picked = self.picked or bool(coding.code)
-            found = systems.codes(coding.system, coding.code, self.library.local)
-            known = found or (coding.code and coding.system and systems.system_of(coding.system))
-            self.coded = self.coded or bool(known)
-            self.codes += found
+            if coding.code:
+                self.picked = True
+                if coding.system:
+                    found = systems.codes(coding.system, coding.code, self.library.local)
+                    self.coded = self.coded or bool(found or systems.system_of(coding.system))
+                    self.codes += found
             self._name(coding.display)
 
     def either(self, medication: EitherMedication | None, level: int = 0) -> None:
@@ -202,7 +230,7 @@ class _Naming:
         if not reference.reference:
             return
         self.referred = True
-        found = self.library.find(reference.reference, self.scan.contained or ())
+        found = self.library.find(reference.reference, self.contained)
         if found is None:
             self.missing.append(reference.reference.strip())
         elif level < 2:
@@ -212,30 +240,11 @@ class _Naming:
         self.modified = self.modified or is_modified(medication)
         self.either(medication.code, level + 1)
         product = medication.product or Product()
-        for form in (medication.form, medication.dose_form, product.form):
-            self.place(form)
+        self.forms += [form for form in (medication.form, medication.dose_form, product.form) if form is not None]
         for ingredient in (*(medication.ingredient or ()), *(product.ingredient or ())):
             self.concept(ingredient.item_codeable_concept)
             self.reference(ingredient.item_reference, level + 1)
             self.either(ingredient.item, level + 1)
-
-    def dosages(self, dosages: "list[Dosage]") -> None:
-        """Take routes and sites; words only where neither these nor a form say where the drug goes."""
-        for dosage in dosages:
-            self.place(dosage.route)
-            self.place(dosage.site)
-            self.place(dosage.site_codeable_concept)
-        if not self.places and not self.place_texts:
-            texts = [dosage.text for dosage in dosages if dosage.text]
-            self.place_texts += texts if not any(_SYSTEMIC.search(text) for text in texts) else []
-
-    def place(self, concept: Concept | None) -> None:
-        for coding in (concept.coding or ()) if concept else ():
-            self.places += systems.codes(coding.system, coding.code)
-            if coding.display:
-                self.place_texts.append(coding.display)
-        if concept and concept.text:
-            self.place_texts.append(concept.text)
 
     def _name(self, name: str | None) -> None:
         if name and name.strip():

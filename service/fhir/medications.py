@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from cards.model import Code, DoseStep, Kind, MedicationFact, Origin, StatedOutcome
-from cards.recognise import Recogniser
+from cards.recognise import Named, Recogniser
 from service.fhir import systems
 from service.fhir.dates import first_day, is_partial, last_day
 from service.fhir.dosage import Timing, days_of, number, timing
@@ -55,6 +55,7 @@ def medication_fact(
     resource: Mapping[str, Any],
     scan: Scan,
     drug: Drug,
+    named: Named,
     ref: str,
     origin: Origin,
     patient: str,
@@ -63,18 +64,13 @@ def medication_fact(
 ) -> Reading:
     """Read a medication resource through its model in the version that `writing` says.
 
-    `scan` and `drug` are the first look at it. A resource that the model refuses even when repaired becomes a fact of
-    its drug and status only.
+    `scan`, `drug` and `named` are the first look at it. A resource that the model refuses even when repaired becomes a
+    fact of its drug and status only.
     """
     parsed = parse(resource, writing.shape)
     members = _members(parsed, resource, scan) if parsed.model is not None else _Members(_bare(resource, scan))
-    recognition = recogniser.medication(
-        drug.codes,
-        drug.names,
-        places=drug.places,
-        place_texts=drug.place_texts,
-        interval_days=members.values.get("interval_days"),
-    )
+    goes = drug.goes()
+    recognition = recogniser.placed(named, goes.codes, goes.texts, members.values.get("interval_days"))
     reasons = tuple(dict.fromkeys((*members.values.pop("reasons", ()), *_contained_reasons(parsed, scan))))
     single = recognition.recognised[0].ingredient if len(recognition.recognised) == 1 else None
     doubts = (
@@ -94,7 +90,9 @@ def medication_fact(
         disagreement=recognition.disagreement,
         reasons=reasons,
         reason_groups=recogniser.condition(reasons)[0],
-        steps=_steps(parsed, recogniser.strength(single, drug.codes, drug.names), members.values) if single else (),
+        steps=_steps(parsed, recogniser.strength(single, drug.codes, drug.names), members.values)
+        if single and recogniser.followed in (None, single)
+        else (),
         outcomes=_outcomes(parsed, members.values.get("status"), reasons, recogniser),
         doubts=tuple(dict.fromkeys(doubts)),
         **members.values,

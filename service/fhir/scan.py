@@ -7,7 +7,7 @@ shape or left out, so that a resource is never lost to a wrong type.
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -140,12 +140,16 @@ class Peek(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A delivered resource that nobody has read yet: its type, its JSON, and the address that its Bundle gave it."""
+    """A delivered resource that nobody has read yet: its type, its JSON, and the address that its Bundle gave it.
+
+    `seen` is what a glance at it showed where the Bundle was opened.
+    """
 
     kind: str
     raw: msgspec.Raw
     id: str | None = None
     url: str | None = None
+    seen: Glance | None = field(default=None, compare=False, repr=False)
 
 
 T = TypeVar("T", bound=msgspec.Struct)

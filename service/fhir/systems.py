@@ -7,6 +7,7 @@ that CMS itself used, and NCI codes of routes under the Metathesaurus.
 """
 
 import re
+from functools import lru_cache
 
 from cards.model import Code, System
 from service.fhir.scan import Concept, EitherMedication
@@ -52,6 +53,7 @@ _SYSTEMS: dict[System, tuple[str, ...]] = {
 }
 ADDRESSES = tuple(address for addresses in _SYSTEMS.values() for address in addresses)
 _LETTERED = frozenset({System.ATC, System.HCPCS, System.UNII, System.NCIT})
+_LONGEST_REMEMBERED = 200
 _OID_PREFIX = "urn:oid:"
 _SNOMED_EDITION = "http://snomed.info/sct/"
 
@@ -73,10 +75,16 @@ def system_of(address: str) -> System | None:
     """Find a code system by its URL or OID; case, `https`, `urn:oid:`, spaces and a last slash make no difference."""
     if known := _BY_ADDRESS.get(address):
         return known
+    return _written_otherwise(address) if len(address) <= _LONGEST_REMEMBERED else _found(address)
+
+
+def _found(address: str) -> System | None:
     folded = _folded(address)
-    if folded.startswith(_SNOMED_EDITION):
-        return System.SNOMED
-    return _BY_ADDRESS.get(folded)
+    return System.SNOMED if folded.startswith(_SNOMED_EDITION) else _BY_ADDRESS.get(folded)
+
+
+# A site's own lists have few addresses, and they come with every entry of a record.
+_written_otherwise = lru_cache(maxsize=512)(_found)
 
 
 def local_address(address: str) -> str:
@@ -139,4 +147,7 @@ def concept_codes(concept: Concept | EitherMedication | None, local: frozenset[s
         return ()
     if isinstance(concept, EitherMedication) and concept.concept is not None:
         return concept_codes(concept.concept, local)
-    return tuple(code for item in concept.coding or () for code in codes(item.system, item.code, local))
+    found: list[Code] = []
+    for item in concept.coding or ():
+        found += codes(item.system, item.code, local)
+    return tuple(found)

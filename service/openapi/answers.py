@@ -157,6 +157,8 @@ def readiness() -> Json:
             | {"additionalProperties": NUMBER},
             exceptions=lenient("rememberedDays", rememberedDays=NUMBER) | {"additionalProperties": NUMBER},
             recording=counted(),
+            audit=counted(),
+            withheldLogFields=counted(),
             deviations=described(
                 counted(), f"What was wrong and could be served all the same, for example {Deviation.PATIENT_PREFIXED}."
             ),

@@ -13,6 +13,7 @@ from cards import Catalogue
 from service import __version__, telemetry
 from service.background import Background
 from service.errors import SettingsError
+from service.folders import prepared
 from service.recording.deidentify import Unreadable, deidentified
 from service.recording.format import SCHEMA, SUFFIXES, Exchange, Header, RecordingWriter
 from service.recording.key import PatientPseudonyms, RecordingKey, recording_key
@@ -56,10 +57,9 @@ def taking(settings: Settings, catalogue: Catalogue) -> Taking | None:
     """
     if settings.record_dir is None:
         return None
-    _prepare(settings.record_dir)
     policy = load_policy()
     return Taking(
-        folder=settings.record_dir,
+        folder=prepared("record_dir", settings.record_dir),
         share=settings.record_sampling,
         file_bytes=settings.record_file_bytes,
         all_bytes=settings.record_total_bytes,
@@ -80,15 +80,6 @@ def listed_words(file: Path | None) -> tuple[str, ...]:
         reason = getattr(error, "strerror", None) or "it is not in UTF-8"
         raise SettingsError(f"record_words {file}: cannot be read ({reason}). Give a text file.") from None
     return tuple(line.partition("#")[0] for line in lines)
-
-
-def _prepare(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"record_dir {folder}: cannot be made ({error.strerror}). Give another folder.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingsError(f"record_dir {folder}: cannot be written to. Make it writable, or give another folder.")
 
 
 @dataclass(slots=True)

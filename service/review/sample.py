@@ -1,4 +1,4 @@
-"""A random sample of warnings for reviewers with the charts: each warning of a patient once, however often it was shown."""
+"""A random sample of warnings for reviewers with charts: each warning of a patient once, however often it was shown."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping

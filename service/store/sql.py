@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import groupby
 from os import getpid
 from typing import Any, Self
@@ -43,14 +44,8 @@ class SqlStore:
 
     def add_cards(self, cards: Sequence[IssuedCard]) -> None:
         """Keep cards. One that comes again for other ingredients is marked: what is told of it is not clear."""
-        insert = self._insert(ISSUED)
-        again = insert.on_conflict_do_update(
-            index_elements=[ISSUED.c.client, ISSUED.c.card],
-            set_={"ambiguous": True},
-            where=ISSUED.c.ingredients != insert.excluded.ingredients,
-        )
         with self._connected() as connection:
-            connection.execute(again, [_issued_row(card) for card in cards])
+            connection.execute(_kept_once(self.engine.dialect.name), [_issued_row(card) for card in cards])
 
     def add_feedback(self, client: str, entries: Sequence[FeedbackEntry], received_at: datetime) -> Taken:
         """Keep feedback; what is told of another client's card is not written."""
@@ -206,6 +201,17 @@ class SqlStore:
             raise StoreUnavailable(state)
         with self._lock:
             self._known_usable = True
+
+
+@cache
+def _kept_once(dialect: str) -> Any:
+    """Make the statement that keeps a card and marks one that is there for other ingredients; once, as it is dear."""
+    insert: Any = _INSERT[dialect](ISSUED)
+    return insert.on_conflict_do_update(
+        index_elements=[ISSUED.c.client, ISSUED.c.card],
+        set_={"ambiguous": True},
+        where=ISSUED.c.ingredients != insert.excluded.ingredients,
+    )
 
 
 def _latest(rows: Iterator[Row[Any]], *names: str) -> Iterator[Any]:

@@ -37,7 +37,7 @@ def catalogue_times(body: bytes, rounds: int) -> tuple[list[float], list[float]]
 def ten_times_engine(engine: Engine) -> Engine:
     """Make an engine with the larger catalogue."""
     catalogue = ten_times(engine.catalogue)
-    return replace(engine, catalogue=catalogue, recogniser=Recogniser(catalogue))
+    return replace(engine, catalogue=catalogue, recogniser=Recogniser(catalogue, catalogue.subject))
 
 
 def ten_times(catalogue: Catalogue) -> Catalogue:

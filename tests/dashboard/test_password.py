@@ -51,7 +51,7 @@ def test_the_same_password_has_another_hash_each_time() -> None:
     assert PASSWORD not in HASH
 
 
-@pytest.mark.parametrize("text", ["", PASSWORD, "scrypt$x", "scrypt$AA==$AA==", "bcrypt$" + HASH.partition("$")[2]])
+@pytest.mark.parametrize("text", ["", PASSWORD, "scrypt$x", "scrypt$AA==$AA==", "bcrypt$AA==$AA=="])
 def test_a_setting_that_is_no_hash_is_refused_without_being_repeated(text: str) -> None:
     with pytest.raises(SettingsError, match="upa-cds dashboard password") as refused:
         load_settings({}, {"UPA_CDS_DASHBOARD_PASSWORD_HASH": text or "x"})

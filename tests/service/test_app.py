@@ -46,5 +46,5 @@ def test_any_wsgi_server_gets_the_application_from_the_environment(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPA_CDS_JURISDICTION", "eu")
-    monkeypatch.setattr("service.app.dictConfig", lambda config: None)
+    monkeypatch.setattr("service.app.telemetry.configure_logging", lambda level: None)
     assert application_factory().test_client().get("/readyz").get_json()["jurisdiction"] == "eu"

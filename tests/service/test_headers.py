@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from service.app import NO_PAGE, TWO_YEARS, create_app
+from service.app import create_app
 from service.errors import SettingsError
+from service.every_answer import NO_PAGE, TWO_YEARS
 from service.settings import Settings, load_settings
 from tests.fakes import SELECT
 

@@ -155,6 +155,7 @@ def test_a_call_leaves_one_log_line_of_allowlisted_fields(
         "outcome": "complete",
         "rules": ["upadacitinib-biologic"],
         "indicators": ["warning"],
+        "gaps": [],
         "unidentified": 1,
         "deviations": [],
     }

@@ -95,6 +95,22 @@ def test_cards_are_written_with_pseudonyms_for_patient_and_user(
     assert ledger.counts.seen() == {}
 
 
+def test_the_cards_of_calls_that_follow_each_other_are_written_at_once_and_the_end_waits_for_no_more(
+    fake: FakeStore, tmp_path: Path
+) -> None:
+    ledger = Ledger(fake, Pseudonyms(tmp_path / "key"), lambda: NOW, gathering=3600)
+    for number in (1, 2, 3):
+        ledger.put(call(number))
+    ledger.close()
+    assert (len(fake.kept), fake.tries) == (3, 1)
+    assert ledger.counts.seen() == {}
+
+
+def test_cards_are_written_although_no_others_follow(ledger: Ledger, fake: FakeStore) -> None:
+    ledger.put(call())
+    until(lambda: len(fake.kept) == 1)
+
+
 def test_a_call_without_a_user_has_no_pseudonym_for_one(tmp_path: Path) -> None:
     (row,) = rows(call(user=None), Pseudonyms(tmp_path / "key"))
     assert row.user is None

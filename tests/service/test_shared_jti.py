@@ -100,5 +100,5 @@ def test_the_setting_decides_where_tokens_are_remembered(site: Settings, shared:
 
 
 def test_tokens_cannot_be_shared_without_a_database_that_is() -> None:
-    with pytest.raises(SettingsError, match="UPA_CDS_USED_TOKENS.*set database_url"):
+    with pytest.raises(SettingsError, match=r"UPA_CDS_USED_TOKENS.*set database_url"):
         load_settings(environ={"UPA_CDS_USED_TOKENS": "database"})

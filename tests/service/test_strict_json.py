@@ -16,7 +16,7 @@ class _Members(tuple[tuple[str, Any], ...]):
     """The members of an object, of which some may have the same key."""
 
 
-_NAMES = st.sampled_from(["a", "b", 'c"', '":', "d:", "é", "\\", " ", "\ud83d\ude00"])
+_NAMES = st.sampled_from(["a", "b", 'c"', '"', '":', "d:", "é", "\\", " ", "\ud83d\ude00"])
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _NAMES | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.lists(st.tuples(_NAMES, inner), max_size=4).map(_Members),
@@ -91,4 +91,10 @@ def test_sixty_four_levels_are_read_and_sixty_five_are_not() -> None:
 def test_a_plain_object_takes_the_fast_way_and_one_with_a_repeated_key_does_not() -> None:
     assert strict_json._plain(b'{"a":{"b":[1,{"c":2}]}}') == {"a": {"b": [1, {"c": 2}]}}
     assert strict_json._plain(b'{"a":{"b":1,"b":1}}') is None
-    assert strict_json._plain(b'{"a" :1}') is None
+    assert strict_json._plain(b'{"a" : 1, "a" : 1}') is None
+    assert strict_json._plain(b'{\n "a" :1\n}') == {"a": 1}
+
+
+def test_a_quotation_mark_that_is_written_as_a_number_hides_no_repeated_key() -> None:
+    assert strict_json._plain(b'{"a":1,"a":"\\u0022\\u0022"}') is None
+    assert strict_json._plain(b'{"a":1,"a":"\\u0022:"}') is None

@@ -121,7 +121,7 @@ def test_without_keys_the_service_says_at_its_start_who_may_call(
             """Serve nothing."""
 
     monkeypatch.setattr("service.commands.serve.refuse_taken_port", lambda settings: None)
-    monkeypatch.setattr("service.commands.serve.dictConfig", lambda config: None)
+    monkeypatch.setattr("service.commands.serve.configure_logging", lambda level: None)
     monkeypatch.setattr("service.commands.serve.Applications", lambda text: lambda: None)
     monkeypatch.setattr("service.commands.serve.granian_server", lambda settings: Server())
     lines: list[str] = []

@@ -1,0 +1,48 @@
+"""The headers of every answer: a request id, who may call from a web page, and what a browser may not do with it.
+
+They are added outside of Flask, to the plain list that WSGI has: its headers are searched and copied for each of them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from service import telemetry
+from service.cors import cors_headers
+from service.settings import Settings
+
+REQUEST_ID = "upa_cds.request_id"
+# What is no page needs nothing of a browser: should one show it, it loads, runs and frames nothing.
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+TWO_YEARS = "max-age=63072000"
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", NO_PAGE),
+)
+
+Header = tuple[str, str]
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def with_headers(application: Wsgi, settings: Settings) -> Wsgi:
+    """Give an application that adds the headers to every answer; it finds the request id under REQUEST_ID.
+
+    What an answer says itself stays.
+    """
+    # Where another program ends TLS, this is that program's to say.
+    always = (*_ALWAYS, ("Strict-Transport-Security", TWO_YEARS)) if settings.tls_cert else _ALWAYS
+
+    def outer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ[REQUEST_ID] = request_id = telemetry.request_id(environ.get("HTTP_X_REQUEST_ID"))
+        origin = environ.get("HTTP_ORIGIN")
+
+        def start(status: str, headers: Sequence[Header], error: Any = None) -> Any:
+            allowed = cors_headers(origin, settings).items()
+            said = {name.lower() for name, _ in headers}
+            added = [item for item in (*allowed, *always) if item[0].lower() not in said]
+            return start_response(status, [*headers, *added, ("X-Request-ID", request_id)], error)
+
+        return application(environ, start)
+
+    return outer
