@@ -4,6 +4,7 @@ As in the store of one machine the unique key decides, only hashes are kept, and
 """
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import getpid
 
@@ -34,22 +35,23 @@ class SharedReplayStore:
 
     def first_use(self, client: str, jti: str, *, expires: float, now: float) -> bool:
         """Remember a token; see ReplayStore."""
-        row = {"token": digest(client, jti), "expires": int(expires) + 1}
+        new = insert(USED).values(token=digest(client, jti), expires=int(expires) + 1)
         try:
             with self._opened().begin() as connection:
-                added = connection.execute(insert(USED).values(row).on_conflict_do_nothing()).rowcount
-            if self._is_time(now):
-                self._clear(int(now))
+                added = connection.execute(new.on_conflict_do_nothing().returning(USED.c.token)).first()
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable() from error
-        return added == 1
+        if self._is_time(now):
+            # What is not cleared away now will be later.
+            with suppress(SQLAlchemyError, OSError):
+                self._clear(int(now))
+        return added is not None
 
     def check(self) -> None:
         """Take a token of nobody and give it back."""
-        row = {"token": b"", "expires": 0}
         try:
             with self._opened().connect() as connection:
-                connection.execute(insert(USED).values(row).on_conflict_do_nothing())
+                connection.execute(insert(USED).values(token=b"", expires=0).on_conflict_do_nothing())
                 connection.rollback()
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable() from error

@@ -48,12 +48,12 @@ def score(sheet: Iterable[str], name: str) -> Score:
     total, by_rule, seen = Found(), dict[str, Found](), set[str]()
     rows = csv.DictReader(sheet)
     if missing := [column for column in _NEEDED if column not in (rows.fieldnames or ())]:
-        raise InvalidRequest(
-            f"{name}: the first line lacks {', '.join(missing)}. Give a sheet of upa-cds review sample."
-        )
+        raise InvalidRequest(f"{name}, line 1: {', '.join(missing)} missing. Give a sheet of upa-cds review sample.")
     for row in rows:
         where = f"{name}, line {rows.line_num}"
-        verdict = (row[VERDICT] or "").strip().lower()
+        if None in row.values():
+            raise InvalidRequest(f"{where}: a column is missing. Keep the columns as they were drawn.")
+        verdict = row[VERDICT].strip().lower()
         if verdict and verdict not in VERDICTS:
             raise InvalidRequest(f"{where}: the verdict is none of {', '.join(VERDICTS)}, or nothing. Correct it.")
         if row["card"] in seen:

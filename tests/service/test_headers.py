@@ -26,7 +26,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         ("GET", "/cds-services", 200),
         ("GET", "/livez", 200),
         ("GET", "/openapi.json", 200),
-        ("POST", SELECT, 415),
+        ("POST", SELECT, 400),
         ("POST", "/cds-services/nobody", 404),
         ("DELETE", SELECT, 405),
         ("OPTIONS", SELECT, 204),
