@@ -34,9 +34,11 @@ from service.errors import (
 from service.every_answer import REQUEST_ID, with_headers
 from service.evidence import evidence_blueprint
 from service.feedback import feedback_blueprint
+from service.fhir_access.breaker import Breaker
 from service.fhir_access.fetch import FhirReader
-from service.health import health_blueprint
+from service.health import Load, health_blueprint
 from service.hooks import CHUNK, WHOLE, Clock, hooks_blueprint
+from service.in_flight import InFlight
 from service.ledger import Ledger
 from service.openapi.page import openapi_blueprint
 from service.order_helper import order_helper_blueprint
@@ -47,6 +49,7 @@ from service.recording.recorder import Recorder, taking
 from service.sandbox.blueprint import sandbox_blueprint
 from service.sandbox.tokens import page_of
 from service.settings import Settings, check_options, check_rules, load_settings
+from service.stopping import Stopping
 from service.store import Opener, Place
 from service.tallies import Tallies
 from service.telemetry import Counts
@@ -87,6 +90,7 @@ def create_app(
     clock: Clock = utc_now,
     ready: bool = False,
     fhir: FhirReader = OVER_HTTP,
+    stopping: Stopping | None = None,
     trust: Authenticator | None = None,
 ) -> Flask:
     """Wire the service of one site. Without usable knowledge it runs, is not ready, and says so at /readyz.
@@ -106,19 +110,24 @@ def create_app(
     trust = trust or build_authenticator(settings, () if page is None else (page.client,))
     store, pseudonyms = Opener(Place.of(settings)), Pseudonyms.of_site(settings)
     ledger, memory = Ledger(store, pseudonyms, clock), Memory.of_site(settings, store, pseudonyms)
-    tallies, recorder = Tallies(store), _recorder(settings, engine)
-    trail = Trail.of_site(settings, pseudonyms, clock)
+    tallies, recorder, breaker = Tallies(store), _recorder(settings, engine), Breaker(fhir)
+    trail, in_flight = Trail.of_site(settings, pseudonyms, clock), InFlight(settings.max_calls_at_once)
     refuse_unusable_authorities(settings)
     app.extensions |= {EXTENSION: engine, TRUST: trust, LEDGER: ledger, RECORDER: recorder, TALLIES: tallies}
     app.extensions[TRAIL] = trail
     if settings.metrics_port is not None:
         app.extensions[METRICS] = _metrics(settings, engine, counts, store, ledger, memory, tallies, recorder, trail)
     app.register_blueprint(
-        hooks_blueprint(settings, engine, trust, clock, counts, memory, ledger, tallies, fhir, recorder, trail)
+        hooks_blueprint(
+            settings, engine, trust, clock, counts, memory, ledger, tallies, in_flight, breaker, recorder, trail
+        )
     )
-    app.register_blueprint(feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger, trail))
     app.register_blueprint(
-        health_blueprint(settings, engine, trust, counts, store, ledger, memory, recorder, tallies, trail)
+        feedback_blueprint(settings, trust, clock, counts, store, pseudonyms, ledger, in_flight, trail)
+    )
+    load = Load(in_flight, breaker, stopping)
+    app.register_blueprint(
+        health_blueprint(settings, engine, trust, counts, store, ledger, memory, load, recorder, tallies, trail)
     )
     app.register_blueprint(openapi_blueprint())
     if settings.order_helper:

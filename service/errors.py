@@ -113,6 +113,18 @@ class NotReady(ServiceError):
     exit_code = 75
 
 
+class Overloaded(ServiceError):
+    """More calls than can be answered in time; nothing of this one was read, and its token is not used up."""
+
+    status = 503
+    code = "transient"
+    exit_code = 75
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("More calls are under way than can be answered in time. Send this one again after a second.")
+
+
 class ReplayStoreUnavailable(ServiceError):
     """Whether a token was used before cannot be told, so the call is not served."""
 

@@ -11,8 +11,10 @@ from service.audit.decision import Reaction
 from service.audit.trail import Trail
 from service.bounded import Bounded, TooSlow
 from service.clients.auth import Authenticator
+from service.discovery import Service
 from service.errors import StoreUnavailable
 from service.hooks import Clock, caller, named_service, read_body, request_deviations
+from service.in_flight import InFlight
 from service.ledger import Ledger
 from service.pseudonyms import Pseudonyms
 from service.settings import Client, Settings
@@ -34,6 +36,7 @@ def feedback_blueprint(
     store: Callable[[], FeedbackStore],
     pseudonyms: Pseudonyms,
     ledger: Ledger,
+    in_flight: InFlight,
     trail: Trail | None = None,
 ) -> Blueprint:
     """Make the feedback page of every service. It answers 200 when the feedback is written, and 503 until then."""
@@ -44,9 +47,14 @@ def feedback_blueprint(
     @pages.post("/cds-services//<service_id>/feedback", provide_automatic_options=False)
     @pages.post("/cds-services/<service_id>/feedback", provide_automatic_options=False)
     def feedback(service_id: str) -> Response:
-        service, now = named_service(service_id), clock()
+        service = named_service(service_id)
+        with in_flight.call():
+            return answered(service, clock())
+
+    def answered(service: Service, now: datetime) -> Response:
         client = caller(trust, service, now, feedback=True)
-        body = read_body(limit)
+        with in_flight.waiting_for_caller():
+            body = read_body(limit)
         deviations = request_deviations()
         given = wire.read_feedback(body, now)
         counts.add((*deviations, *given.deviations))

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from service.addresses import is_allowed
-from service.trust import is_loopback
+from service.trust import is_literal, is_loopback
 
 ResourceType = Literal[
     "Patient",
@@ -62,7 +62,7 @@ class FhirServer(BaseModel):
     @property
     def port(self) -> int:
         """Give the port of the base."""
-        return _port(urlsplit(self.base)) or 0
+        return port_of(self.base)
 
     @property
     def is_plain(self) -> bool:
@@ -71,9 +71,8 @@ class FhirServer(BaseModel):
 
     @model_validator(mode="after")
     def _allowed(self) -> Self:
-        literal = self.host == "localhost" or self.host.replace(".", "").isdigit() or ":" in self.host
         here = is_loopback(self.host)
-        if literal and not (is_allowed("127.0.0.1" if here else self.host, private=self.private)):
+        if is_literal(self.host) and not (is_allowed("127.0.0.1" if here else self.host, private=self.private)):
             raise ValueError("its address is not of the public internet: add private = true if that is meant")
         return self
 
@@ -93,6 +92,11 @@ FhirServers = Annotated[
     tuple[Annotated[FhirServer, BeforeValidator(_or_text)], ...],
     AfterValidator(_once),
 ]
+
+
+def port_of(address: str) -> int:
+    """Give the port of an http or https address."""
+    return _port(urlsplit(address)) or 0
 
 
 def find_server(servers: Iterable[FhirServer], stated: str) -> FhirServer | None:

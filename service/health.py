@@ -1,6 +1,7 @@
 """Is the process alive, and can it answer? Two pages for whoever runs it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,11 +14,14 @@ from service.bounded import Bounded
 from service.clients.auth import Authenticator
 from service.documented import Memory
 from service.errors import ReplayStoreUnavailable, StoreUnavailable
+from service.fhir_access.breaker import Breaker
+from service.in_flight import InFlight
 from service.in_force import Reload, last_reload
 from service.ledger import Ledger
 from service.overlay import summarised
 from service.recording.recorder import Recorder
 from service.settings import Settings
+from service.stopping import Stopping
 from service.store import FeedbackStore, State
 from service.tallies import Tallies
 from service.telemetry import Counts
@@ -25,6 +29,19 @@ from service.telemetry import Counts
 NOT_READY = "not ready"
 CHECK_SECONDS = 1.0
 MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a worker has under way, whom it leaves alone, and whether it is about to stop."""
+
+    in_flight: InFlight
+    breaker: Breaker
+    stopping: Stopping | None = None
+
+    def seen(self) -> dict[str, Any]:
+        """Give the counts for /readyz."""
+        return {"calls": self.in_flight.seen(), "fhirServersPaused": self.breaker.paused}
 
 
 def health_blueprint(
@@ -35,6 +52,7 @@ def health_blueprint(
     store: Callable[[], FeedbackStore],
     ledger: Ledger,
     memory: Memory,
+    load: Load,
     recorder: Recorder | None,
     tallies: Tallies,
     trail: Trail | None = None,
@@ -58,8 +76,11 @@ def health_blueprint(
         recording |= {"withheldLogFields": withheld} if (withheld := telemetry.WITHHELD.seen()) else {}
         kept = {"feedback": _kept(bounded, store, ledger, tallies), "exceptions": _remembered(memory)}
         served = _served(settings, engine) | _reloaded(reload()) | trusted | kept
-        served |= {"deviations": counts.seen()} | recording
-        return _json(served, 503 if trusted["status"] == NOT_READY else 200)
+        served |= {**load.seen(), "deviations": counts.seen()} | recording
+        if load.stopping:
+            # What is under way, and what still comes, is answered; the next call belongs elsewhere.
+            served |= {"status": NOT_READY, "stopping": True}
+        return _json(served, 503 if served["status"] == NOT_READY else 200)
 
     return pages
 

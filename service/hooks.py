@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -14,16 +14,20 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from cards.detect import DocumentedException
+from cards.model import Gap
 from service import wire
 from service.answer import OVER_HTTP, Answer, Engine, answer
 from service.audit.decision import Decision
 from service.audit.trail import Trail
 from service.clients.auth import Authenticator
+from service.clients.jwks import WAIT_SECONDS
 from service.discovery import Service, discovery_document, service_by_id
 from service.documented import Memory
 from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
 from service.fhir_access.fetch import FhirCall, FhirReader
-from service.fhir_access.log import ObservedFhir, warn_of
+from service.fhir_access.log import ANOTHER_PATIENT, ObservedFhir, warn_of
+from service.fhir_access.remaining import Remaining
+from service.in_flight import InFlight
 from service.ledger import IssuedCall, Ledger
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
@@ -63,6 +67,7 @@ def hooks_blueprint(
     memory: Memory,
     ledger: Ledger,
     tallies: Tallies,
+    in_flight: InFlight,
     fhir: FhirReader = OVER_HTTP,
     recorder: Recorder | None = None,
     trail: Trail | None = None,
@@ -90,15 +95,22 @@ def hooks_blueprint(
     @pages.post("/cds-services//<service_id>", provide_automatic_options=False)
     @pages.post("/cds-services/<service_id>", provide_automatic_options=False)
     def call(service_id: str) -> Response:
-        service, now = named_service(service_id), clock()
-        client = caller(trust, service, now)
+        service = named_service(service_id)
+        with in_flight.call():
+            return answered(service, clock())
+
+    def answered(service: Service, now: datetime) -> Response:
+        began = monotonic()
+        client = caller(trust, service, now, seconds=settings.fhir_seconds)
+        waited = monotonic() - began
         g.tallied = (now, client.id, service.hook)
-        body = read_body(longest)
+        with in_flight.waiting_for_caller():
+            body = read_body(longest)
         deviations = request_deviations()
         if engine is None:
             raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
         g.call = _Call(service, client, now, body)
-        today, reader = now.astimezone(zone).date(), ObservedFhir(fhir)
+        today, reader = now.astimezone(zone).date(), ObservedFhir(Remaining(fhir, waited))
         documented = memory.of(client, engine.catalogue, today)
         try:
             given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
@@ -112,10 +124,8 @@ def hooks_blueprint(
         g.given = given
         _note(recorder, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
-        said, words = g.said, reader.words(given.trace.fhir)
-        if deviations or words:
-            counts.add((*deviations, *words))
-            warn_of(words, said, g.request_id)
+        said, words = g.said, (*reader.words(given.trace.fhir), *_mixed_up(given))
+        _tell(counts, deviations, words)
         g.said = {
             **said,
             "outcome": given.outcome,
@@ -129,6 +139,17 @@ def hooks_blueprint(
         return Response(given.body, content_type=JSON)
 
     return pages
+
+
+def _tell(counts: Counts, deviations: tuple[str, ...], words: tuple[str, ...]) -> None:
+    if deviations or words:
+        counts.add((*deviations, *words))
+        warn_of(words, g.said, g.request_id)
+
+
+def _mixed_up(given: Answer) -> tuple[str, ...]:
+    strangers = given.assessment is not None and Gap.OTHER_PATIENT in given.assessment.gaps
+    return (ANOTHER_PATIENT,) if strangers else ()
 
 
 def named_knowledge(version: str, sha256: str) -> str:
@@ -156,13 +177,19 @@ def _note(recorder: Recorder | None, **found: Any) -> None:
         g.call = replace(g.call, **found)
 
 
-def caller(trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False) -> Client:
-    """Tell which client makes this call, before anything of it is read. Raises Unauthorized, ReplayStoreUnavailable."""
+def caller(
+    trust: Authenticator, service: Service, now: datetime, *, feedback: bool = False, seconds: float = WAIT_SECONDS
+) -> Client:
+    """Tell which client makes this call, before anything of it is read; its keys are waited for `seconds` at most.
+
+    Raises Unauthorized, ReplayStoreUnavailable.
+    """
     # A WSGI server gives one value; to ask for all of them reads every header there is.
     environ = request.environ
     shown = environ.get("HTTP_AUTHORIZATION")
     given = () if shown is None else (shown,)
-    client = trust.authenticate(given, environ.get("REMOTE_ADDR"), service.id, now, feedback=feedback)
+    remote = environ.get("REMOTE_ADDR")
+    client = trust.authenticate(given, remote, service.id, now, feedback=feedback, seconds=seconds)
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client

@@ -38,6 +38,8 @@ from service.trust import Profile, Trust, is_loopback, told_apart
 PREFIX = "UPA_CDS_"
 CONFIG = "config"
 LARGEST_BODY = 1024**3
+# Some of a worker's 64 threads must be left to say no, and to answer for its health.
+MOST_CALLS = 48
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -195,6 +197,20 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         default=10 * 1024**2, ge=1, le=LARGEST_BODY, description="Longest accepted request body, in bytes."
     )
+    max_calls_at_once: int = Field(
+        default=32,
+        ge=1,
+        le=MOST_CALLS,
+        description="Calls that each worker has under way at once; a further one is answered 503 at once, "
+        "to be sent again after a second.",
+    )
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="How long the service answers on after SIGTERM while /readyz says 503, so that a load balancer "
+        "turns to others first.",
+    )
     unobtainable: Annotated[Literal["412", "card"], BeforeValidator(_text)] = Field(
         default="412",
         description="Answer to an order in scope whose medication data were not sent: the error 412, "
@@ -271,7 +287,8 @@ class Settings(BaseModel):
         gt=0,
         le=4,
         allow_inf_nan=False,
-        description="Longest time for everything that one call reads from a FHIR server, in seconds; at most 4.",
+        description="Longest time for all that one call waits for, in seconds, at most 4: "
+        "its client's keys where they have to be fetched, and what it reads from a FHIR server.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."

@@ -80,6 +80,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "fhir_problems": _words,
     "fhir_refusal": _word,
     "fhir_ms": _number,
+    "server": _of_the_site,
     "duration_ms": _number,
     "error": _phrase,
     "at": _phrase,

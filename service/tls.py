@@ -1,4 +1,4 @@
-"""Certificates and private key files, ours and those of FHIR servers: checked before anybody can call."""
+"""Certificates and private key files, ours and those of whom we read: checked before anybody can call."""
 
 import ssl
 from pathlib import Path
@@ -32,16 +32,16 @@ def refuse_unusable_tls(settings: Settings) -> None:
 
 
 def refuse_unusable_authorities(settings: Settings) -> None:
-    """Raise SettingsError with every `ca_file` of a FHIR server that holds no certificate."""
+    """Raise SettingsError with every `ca_file` of a FHIR server or of a client's keys that holds no certificate."""
+    named = [(f"fhir_servers {one.base}, ca_file", one.ca_file) for one in every_fhir_server(settings)]
+    named += [(f"client {one.id}, jwks_ca_file", one.jwks_ca_file) for one in settings.clients]
     problems = []
-    for server in every_fhir_server(settings):
+    for where, file in named:
         try:
-            if server.ca_file is not None:
-                ssl.create_default_context(cafile=server.ca_file)
+            if file is not None:
+                ssl.create_default_context(cafile=file)
         except (ssl.SSLError, OSError):
-            problems.append(
-                f"fhir_servers {server.base}, ca_file {server.ca_file}: it holds no certificates. Give a file in PEM."
-            )
+            problems.append(f"{where} {file}: it holds no certificates. Give a file in PEM.")
     if problems:
         raise SettingsError(*problems)
 

@@ -32,6 +32,11 @@ def is_loopback(host: str | None) -> bool:
     return (mapped or address).is_loopback
 
 
+def is_literal(host: str) -> bool:
+    """Tell whether a host is an address, or this machine, and no name that somebody else could lead elsewhere."""
+    return host == "localhost" or host.replace(".", "").isdigit() or ":" in host
+
+
 def _key_address(value: str) -> str:
     """Accept `https://host[:port]/path[?query]`; plain http only on this machine."""
     parts = urlsplit(value)
@@ -65,6 +70,8 @@ class Trust(BaseModel):
     issuers: tuple[Text, ...] = ()
     tenants: tuple[Text, ...] = ()
     jwks_url: Annotated[str, AfterValidator(_key_address)] | None = None
+    jwks_private: bool = False
+    jwks_ca_file: Path | None = None
     jwks_file: Path | None = None
     jwks: Annotated[Mapping[str, Any], AfterValidator(_public)] | None = None
     jku: Text | None = None
@@ -84,6 +91,8 @@ class Trust(BaseModel):
         sources = [name for name in ("jwks_url", "jwks_file", "jwks") if getattr(self, name) is not None]
         if len(sources) > 1:
             raise ValueError(f"keep one of {', '.join(sources)}; the keys of a client come from one place")
+        if self.jwks_url is None and (self.jwks_private or self.jwks_ca_file):
+            raise ValueError("jwks_private and jwks_ca_file mean nothing without jwks_url: add it, or remove them")
         if self.issuers and not sources:
             raise ValueError("it has issuers and no keys: add jwks_url, jwks_file or jwks")
         if sources and not self.issuers:

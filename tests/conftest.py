@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cards import Catalogue, load_catalogue
 from service import telemetry
 from service.settings import Settings
 from service.store import Place
@@ -46,6 +47,17 @@ def shell(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setattr("service.app.build_engine", lambda settings: FakeEngine())
     monkeypatch.setattr("service.hooks.answer", made.answer)
     return made
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+@pytest.fixture
+def knowledge_read_once(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every application of a test with the packaged knowledge, which is not read anew for each."""
+    monkeypatch.setattr("service.answer.site_knowledge", lambda settings: (catalogue, None))
 
 
 @pytest.fixture

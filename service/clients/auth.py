@@ -18,8 +18,8 @@ from jwt import PyJWK
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from service.clients.jti import FILE, ReplayStore, SqliteReplayStore
-from service.clients.jwks import RSA, CachedKeys, Load, loader, read_key_set
-from service.clients.jwks_fetch import Fetch, fetch_jwks
+from service.clients.jwks import RSA, WAIT_SECONDS, CachedKeys, Load, loader, read_key_set
+from service.clients.jwks_fetch import Fetch, fetch_jwks, key_address
 from service.clients.jwt import Reason, Token, check_claims, read_token, signed_by
 from service.errors import KeysUnavailable, SettingsError, Unauthorized
 from service.settings import ANYONE, Client, Settings
@@ -50,11 +50,13 @@ class Authenticator:
         now: datetime,
         *,
         feedback: bool = False,
+        seconds: float = WAIT_SECONDS,
     ) -> Client:
         """Tell which client makes this call.
 
         `authorization` are the values of all Authorization headers, `remote` the address of the peer, `now` an aware
-        time. Raises Unauthorized, or ReplayStoreUnavailable.
+        time, `seconds` how long the call may wait for its client's keys. Raises Unauthorized, or
+        ReplayStoreUnavailable.
         """
         if not self.clients:
             # A server that is not ours may listen anywhere; what is open stays open to this machine only.
@@ -62,7 +64,7 @@ class Authenticator:
                 raise Unauthorized(Reason.NOT_FROM_HERE)
             return ANYONE
         token = read_token(authorization)
-        client = self._verified(token)
+        client = self._verified(token, seconds)
         try:
             audiences = audiences_of(self.addresses, service_id, feedback=feedback)
             jti, ends = check_claims(token, client, audiences, now.timestamp())
@@ -79,14 +81,18 @@ class Authenticator:
         """
         if self.clients:
             self.store.check()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Obtain the keys of every client, where they were not asked for just now."""
         for keys in self.keys.values():
             keys.warm()
 
-    def _verified(self, token: Token) -> Client:
+    def _verified(self, token: Token, seconds: float) -> Client:
         client = None
         try:
             client = self._claimed(token)
-            keys = self._keys(client, token)
+            keys = self._keys(client, token, seconds)
         except Unauthorized as refused:
             # A refusal before the signature takes about as long as one after it, and so tells no issuer or key id.
             signed_by(token, _decoy(token.algorithm if token.algorithm in KNOWN else "ES384"))
@@ -104,13 +110,13 @@ class Authenticator:
             raise Unauthorized(Reason.TENANT_UNKNOWN)
         return found[0]
 
-    def _keys(self, client: Client, token: Token) -> tuple[PyJWK, ...]:
+    def _keys(self, client: Client, token: Token, seconds: float) -> tuple[PyJWK, ...]:
         if token.algorithm not in client.algorithms:
             raise Unauthorized(Reason.ALGORITHM_REFUSED)
         if client.jku is not None and token.jku != client.jku:
             raise Unauthorized(Reason.JKU_DIFFERS)
         try:
-            found = self.keys[client.id].find(token.kid, token.algorithm)
+            found = self.keys[client.id].find(token.kid, token.algorithm, seconds=seconds)
         except KeysUnavailable:
             raise Unauthorized(Reason.KEYS_UNAVAILABLE) from None
         if not found:
@@ -146,7 +152,7 @@ def client_keys(client: Client, *, fetch: Fetch = fetch_jwks) -> CachedKeys:
 
 def client_loader(client: Client, *, fetch: Fetch = fetch_jwks) -> Load:
     """Give the way to the JWK Set of one client, wherever its configuration has it."""
-    return loader(fetch, url=client.jwks_url, file=client.jwks_file, inline=client.jwks)
+    return loader(fetch, address=key_address(client), file=client.jwks_file, inline=client.jwks)
 
 
 def base_addresses(settings: Settings) -> tuple[str, ...]:

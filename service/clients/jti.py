@@ -2,7 +2,8 @@
 
 A token is good for one call. The unique key decides, so that of two workers with the same token one loses. Kept is the
 hash of (client, jti) until the token would have expired anyway; never the token. A store that cannot be used answers
-503: to go on without it would accept replays.
+503: to go on without it would accept replays. So does one whose file was removed or replaced while the service runs,
+until it is started again: a new file would know none of the tokens that are still good.
 """
 
 import sqlite3
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from os import getpid
 from pathlib import Path
+from secrets import randbelow
 from typing import Protocol
 
 from service.errors import ReplayStoreUnavailable
@@ -53,6 +55,8 @@ class SqliteReplayStore:
     most_pages: int = MOST_PAGES
     _connection: sqlite3.Connection | None = None
     _process: int = 0
+    _inode: int = 0
+    _made: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def first_use(self, client: str, jti: str, *, expires: float, now: float) -> bool:
@@ -67,7 +71,7 @@ class SqliteReplayStore:
     def check(self) -> None:
         """Take and give back the right to write, on a connection that does not outlive the question."""
         try:
-            with closing(_open(self.path, self.most_pages)) as connection:
+            with closing(self._open()) as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("DELETE FROM used WHERE expires < 0")
                 connection.execute("COMMIT")
@@ -80,8 +84,23 @@ class SqliteReplayStore:
     def _opened(self) -> sqlite3.Connection:
         # A connection must not cross a fork: each process opens its own.
         if self._connection is None or self._process != getpid():
-            self._connection, self._process = _open(self.path, self.most_pages), getpid()
+            self._connection, self._process = self._open(), getpid()
+        elif _inode(self.path) != self._inode:
+            # What is written to a file that was removed is known to nobody else.
+            self._close()
+            self._connection = self._open()
         return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the file; raises OSError where it is another one than was opened first, also before a fork."""
+        connection = _open(self.path, self.most_pages)
+        made = _made(connection)
+        self._made = self._made or made
+        if made != self._made:
+            connection.close()
+            raise FileNotFoundError(f"{FILE} was removed or replaced")
+        self._inode = _inode(self.path)
+        return connection
 
     def _close(self) -> None:
         if self._connection is not None and self._process == getpid():
@@ -104,6 +123,24 @@ def _open(path: Path, most_pages: int) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _made(connection: sqlite3.Connection) -> int:
+    """Return the number that a file got by chance when it was made, and that tells it from any other."""
+    connection.execute("BEGIN IMMEDIATE")
+    (made,) = connection.execute("PRAGMA user_version").fetchone()
+    if not made:
+        made = randbelow(2**31 - 1) + 1
+        connection.execute(f"PRAGMA user_version = {made}")
+    connection.execute("COMMIT")
+    return int(made)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return -1
 
 
 def _remember(connection: sqlite3.Connection, token: bytes, expires: int, now: int) -> bool:

@@ -16,7 +16,7 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from service import strict_json, telemetry
-from service.clients.jwks_fetch import Fetch
+from service.clients.jwks_fetch import Fetch, KeyAddress
 from service.errors import InvalidRequest, KeysUnavailable
 
 FRESH_SECONDS = 600.0
@@ -109,21 +109,21 @@ class CachedKeys:
     _keys: KeySet | None = None
     _obtained: float = 0.0
     _asked: float | None = None
+    _under_way: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, kid: str, algorithm: str) -> tuple[PyJWK, ...]:
-        """Give the keys of this id, none if there is none. Raises KeysUnavailable where no key set can be had."""
+    def find(self, kid: str, algorithm: str, *, seconds: float = WAIT_SECONDS) -> tuple[PyJWK, ...]:
+        """Give the keys of this id, none if there is none, after `seconds` at most: a fetch may go on behind the call.
+
+        Raises KeysUnavailable where no key set can be had.
+        """
         known = self._current()
         fresh = known is not None and self.clock() - self._obtained < FRESH_SECONDS
         found = known.keys.get((kid, algorithm), ()) if known else ()
         if found and fresh:
             return found
-        # Whoever has a key need not wait for a fetch that another call is doing already.
-        if self._lock.acquire(blocking=not found, timeout=-1 if found else WAIT_SECONDS):
-            try:
-                self._refresh()
-            finally:
-                self._lock.release()
+        # Whoever has a key need not wait for a fetch that another call began.
+        self._refresh(seconds, join=not found)
         known = self._current()
         if known is None:
             raise KeysUnavailable("never obtained, or too old")
@@ -131,17 +131,34 @@ class CachedKeys:
 
     def warm(self) -> None:
         """Obtain the keys before the first call needs them; a failure is logged and tried again later."""
-        with self._lock:
-            self._refresh()
+        self._refresh(WAIT_SECONDS, join=True)
 
     def _current(self) -> KeySet | None:
         return self._keys if self.clock() - self._obtained < STALE_SECONDS else None
 
-    def _refresh(self) -> None:
-        now = self.clock()
-        if self._asked is not None and now - self._asked < REFETCH_SECONDS:
-            return
-        self._asked = now
+    def _refresh(self, seconds: float, *, join: bool) -> None:
+        """Begin to obtain the keys, unless that is under way or was done just now, and wait for its end."""
+        with self._lock:
+            now, begun = self.clock(), False
+            if self._asked is None or now - self._asked >= REFETCH_SECONDS:
+                self._asked, self._under_way, begun = now, threading.Event(), True
+                work = threading.Thread(target=self._obtain, args=(now, self._under_way), name="keys", daemon=True)
+                work.start()
+            ended = self._under_way
+        if begun or join:
+            ended.wait(seconds)
+
+    def _obtain(self, now: float, ended: threading.Event) -> None:
+        try:
+            self._replace(now)
+        except Exception as error:
+            # The known keys serve on, and it is tried again.
+            failed = telemetry.failure(error)
+            telemetry.write("client-keys-unavailable", level=logging.ERROR, client=self.client, **failed)
+        finally:
+            ended.set()
+
+    def _replace(self, now: float) -> None:
         try:
             keys = read_key_set(self.load(), self.algorithms)
             if not keys.keys:
@@ -152,10 +169,10 @@ class CachedKeys:
         self._keys, self._obtained = keys, now
 
 
-def loader(fetch: Fetch, *, url: str | None, file: Path | None, inline: Mapping[str, Any] | None) -> Load:
+def loader(fetch: Fetch, *, address: KeyAddress | None, file: Path | None, inline: Mapping[str, Any] | None) -> Load:
     """Give the way to one client's JWK Set, wherever its configuration has it."""
-    if url is not None:
-        return lambda: fetch(url)
+    if address is not None:
+        return lambda: fetch(address)
     if file is not None:
         return lambda: _from_file(file)
     written = json.dumps(inline).encode()

@@ -1,30 +1,72 @@
-"""Get a JWK Set with one guarded GET.
-
-The address comes from the configuration, which allows https, and plain http on this machine.
-"""
+"""Get the JWK Set of a client from the address in its configuration, guarded as the reads of a FHIR server are."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
+from urllib.parse import urlsplit
 
+from service import addresses
+from service.addresses import Resolve
 from service.errors import KeysUnavailable
-from service.fhir_access.guarded_get import Failed, Limits, Problem, guarded_get, guarded_session
+from service.fhir_access.guarded_get import Failed, Limits, Problem
+from service.fhir_access.pinned import PinnedReads
+from service.fhir_server import port_of
+from service.trust import Trust, is_literal
 
 MOST_BYTES = 64 * 1024
 CONNECT_SECONDS = 0.5
 DEADLINE_SECONDS = 2.0
 
+
+@dataclass(frozen=True, slots=True)
+class KeyAddress:
+    """Where a client publishes its keys, and which addresses its name may lead to."""
+
+    base: str
+    private: bool = False
+    ca_file: Path | None = None
+
+    @property
+    def host(self) -> str:
+        """Give the host name."""
+        return urlsplit(self.base).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Give the port."""
+        return port_of(self.base)
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether it is read without TLS, which is for this machine only."""
+        return self.base.startswith("http:")
+
+
 # The seam: anything that gives the bytes behind an address or raises KeysUnavailable.
-Fetch = Callable[[str], bytes]
+Fetch = Callable[[KeyAddress], bytes]
 
 
-def fetch_jwks(url: str) -> bytes:
+def key_address(trust: Trust) -> KeyAddress | None:
+    """Give where the keys of a client are published, if they are."""
+    if trust.jwks_url is None:
+        return None
+    found = KeyAddress(trust.jwks_url, trust.jwks_private, trust.jwks_ca_file)
+    # Who writes an address and no name has said where it leads.
+    return KeyAddress(found.base, found.private or is_literal(found.host), found.ca_file)
+
+
+def fetch_jwks(address: KeyAddress, resolve: Resolve = addresses.resolve) -> bytes:
     """Give the body of a JWK Set within DEADLINE_SECONDS.
 
     Raises KeysUnavailable with the reason in a fixed vocabulary; the peer's words are not repeated.
     """
     limits = Limits(monotonic() + DEADLINE_SECONDS, CONNECT_SECONDS, MOST_BYTES)
-    with guarded_session() as session:
-        got = guarded_get(session, url, {"Accept": "application/json"}, limits)
+    reads = PinnedReads(address, limits, resolve)
+    try:
+        got = reads.get(address.base, {"Accept": "application/json"})
+    finally:
+        reads.close()
     if isinstance(got, Failed):
         raise KeysUnavailable(f"status {got.status}" if got.problem is Problem.STATUS else got.problem)
     return got.body

@@ -31,6 +31,10 @@ def client() -> None:
     "--iss", "issuers", metavar="URL", multiple=True, required=True, help="The iss of its tokens; repeatable."
 )
 @click.option("--jwks-url", metavar="URL", help="Address of its JWK Set.")
+@click.option("--jwks-private", is_flag=True, help="The name in that address may lead to a private network.")
+@click.option(
+    "--jwks-ca-file", metavar="FILE", type=click.Path(path_type=Path), help="Authority of that address (PEM)."
+)
 @click.option("--jwks-file", metavar="FILE", type=click.Path(path_type=Path), help="File with its JWK Set.")
 @click.option("--jku", metavar="URL", help="The jku that its tokens must carry; it is never fetched.")
 @click.option("--tenant", "tenants", metavar="TEXT", multiple=True, help="Tenant that may call; repeatable.")
@@ -46,13 +50,11 @@ def client() -> None:
     required=True,
     help="TOML file to add to.  [or UPA_CDS_CONFIG]",
 )
-def add(client_id: str, *, config: Path, jwks_file: Path | None, **given: Any) -> None:
+def add(client_id: str, *, config: Path, **given: Any) -> None:
     """Add a [[clients]] table to the TOML file; comments and everything else in it stay."""
     from service.clients.file import add_client, described
 
-    table = {"id": client_id} | {name: list(v) if isinstance(v, tuple) else v for name, v in given.items() if v}
-    if jwks_file is not None:
-        table["jwks_file"] = str(jwks_file.absolute())
+    table = {"id": client_id} | {name: _written(value) for name, value in given.items() if value}
     added = add_client(config, table)
     click.echo("\n".join(described(added)))
     click.echo(f'Added to {config}. Run "upa-cds client test {client_id}", then start the service again.', err=True)
@@ -85,7 +87,7 @@ def test_client(client_id: str, *, config: str | None) -> None:
     try:
         found = read_key_set(client_loader(chosen)(), chosen.algorithms)
     except KeysUnavailable as error:
-        click.echo(f"{client_id}: {error.message}", err=True)
+        click.echo(f"{client_id}: {error.message}{_hint(error, chosen)}", err=True)
         sys.exit(UNUSABLE)
     for kid, algorithms in found.algorithms_by_kid().items():
         click.echo(f"kid {kid}: {', '.join(algorithms)}")
@@ -130,6 +132,20 @@ def token(*, generate_key: Path | None, call: Path | None, config: str | None, *
     click.echo(body)
     if status != 200:
         sys.exit(UNUSABLE)
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value.absolute())
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _hint(error: KeysUnavailable, client: "Client") -> str:
+    if error.reason != "address-refused":
+        return ""
+    if client.jwks_private:
+        return " The name in jwks_url leads to an address that is never called."
+    return " The name in jwks_url leads to a private network: set jwks_private = true if that is meant."
 
 
 def _generate(folder: Path) -> None:

@@ -20,6 +20,7 @@ from service import telemetry
 from service.errors import ServiceError
 from service.in_force import Files, InForce, Knowledge, Outcome, Reload, now
 from service.settings import Settings
+from service.stopping import STOPPING
 
 Application = Callable[..., Any]
 Respond = Callable[..., Any]
@@ -32,7 +33,7 @@ def application(settings: str, before: Any = None) -> Any:
 
     # Who may call is no matter of the knowledge: keys of clients that are known stay known.
     trust = before.extensions[TRUST] if before else None
-    app = create_app(Settings.model_validate_json(settings), ready=True, trust=trust)
+    app = create_app(Settings.model_validate_json(settings), ready=True, trust=trust, stopping=STOPPING)
     warm(app)
     # Once for all workers, which are forked, rather than in each with its first card.
     import_module("service.store.sql")

@@ -1,7 +1,9 @@
 """Run the service on granian: checked first, in the foreground, settings handed to every worker process."""
 
 import errno
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -19,6 +21,7 @@ from service.in_force import Files
 from service.pseudonyms import FILE as KEY_FILE
 from service.pseudonyms import Pseudonyms
 from service.settings import Settings, share_metrics
+from service.stopping import STOPPING
 from service.store import Place, State
 from service.store.own import own_migrated, state_at
 from service.telemetry import configure_logging, logging_config
@@ -27,7 +30,7 @@ from service.tls import refuse_unusable_tls
 # A stalled client holds one thread and nothing else; past the backpressure, connections wait in the backlog.
 THREADS = 64
 BACKPRESSURE = 128
-DRAIN_SECONDS = 10
+FINISH_SECONDS = 10
 METRICS_FOLDER = "metrics"
 # How long an old worker and the new one in its place both take calls: connections that are in use move over.
 HANDOVER_SECONDS = 1.0
@@ -59,20 +62,41 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     with files.hold():
         reloading = Reloading(server, applications, files)
         server.on_startup(reloading.begin)
+        if settings.drain_seconds:
+            server.on_startup(lambda: _stop_late(server, settings.drain_seconds))
         server.on_shutdown(reloading.end)
         server.serve(target_loader=partial(in_worker, settings, applications), wrap_loader=False)
 
 
 def in_worker(settings: Settings, load: Callable[[], Any]) -> Any:
     """Load the application in a worker, and begin what runs beside the calls there."""
+    from service.app import METRICS, TRUST
+
     app = load()
+    # A worker that takes the place of another begins with keys as old as the service; no call shall wait for them.
+    threading.Thread(target=app.extensions[TRUST].refresh, name="refresh", daemon=True).start()
     if settings.metrics_port is not None:
-        from service.app import METRICS
         from service.metrics.server import MetricsServer
 
         folder = settings.data_dir / METRICS_FOLDER
         MetricsServer(app.extensions[METRICS], folder, settings.metrics_host, settings.metrics_port).start()
     return app
+
+
+def _stop_late(server: Any, seconds: float) -> None:
+    """Answer on for a while after SIGTERM, as not ready; a second one, or SIGINT, stops at once."""
+
+    def begin(*_: object) -> None:
+        if STOPPING:
+            server.signal_handler_interrupt()
+            return
+        STOPPING.begin()
+        later = threading.Timer(seconds, server.signal_handler_interrupt)
+        later.daemon = True
+        later.start()
+
+    # The server has set its own by now, and its workers set theirs.
+    signal.signal(signal.SIGTERM, begin)
 
 
 def refuse_open_door(settings: Settings) -> None:
@@ -188,7 +212,7 @@ def granian_server(settings: Settings) -> Any:
         backpressure=BACKPRESSURE,
         websockets=False,
         respawn_failed_workers=True,
-        workers_kill_timeout=DRAIN_SECONDS,
+        workers_kill_timeout=FINISH_SECONDS,
         respawn_interval=HANDOVER_SECONDS,
         log_level=LogLevels.error,
         log_dictconfig=logging_config(settings.log_level),

@@ -14,7 +14,6 @@ from service.export.frame import URN, Json, parts_of
 from service.export.value_sets import codes_in
 from service.fhir.systems import address_of
 
-# A list of a site's own has no address that is known beforehand, and is not published.
 _SYSTEMS = {address_of(system): system for system in System if system is not System.LOCAL}
 _Sets = Mapping[str, Mapping[str, Json]]
 
@@ -107,13 +106,12 @@ def _ingredient(key: str, item: Json, sets: _Sets) -> Ingredient:
             "systemic": said["systemic"],
             "names": _texts(item, "name"),
             "brands": _texts(item, "brand"),
-            "codes": _codes(item)[0],
-            "non_systemic_codes": _codes(elsewhere)[0],
             "non_systemic_brands": _texts(elsewhere or {}, "brand"),
             "regimens": {name: _regimen(one) for name, one in _of(key, sets.get("regimen", {}))},
             "strengths": tuple(_strength(one) for _, one in _of(key, sets.get("strength", {}))),
         }
-    )
+        # Codes of a site's own lists are none of the schema: an overlay adds them.
+    ).model_copy(update={"codes": _codes(item)[0], "non_systemic_codes": _codes(elsewhere)[0]})
 
 
 def _of(key: str, sets: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:

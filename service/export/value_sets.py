@@ -22,6 +22,7 @@ from cards.model import System
 from service.export.frame import URN, Frame, Json, resource_id
 from service.fhir.systems import address_of
 
+_OID = "urn:oid:"
 _NO_TERMS = (
     "Codes only: display terms of the code systems are not part of this knowledge, and have licences of their own."
 )
@@ -220,13 +221,29 @@ def _compose(codes: CodeLists, prefixes: CodeLists | None = None) -> Json:
 
 
 def _included(codes: CodeLists) -> list[Json]:
-    return [
-        _filtered(system, _product(values))
-        if system is System.NDC
-        else {"system": address_of(system), "concept": [{"code": value} for value in values]}
-        for system, values in codes.items()
-        if values
-    ]
+    return [clause for system, values in codes.items() if values for clause in _clauses(system, values)]
+
+
+def _clauses(system: System, values: Iterable[str]) -> Iterator[Json]:
+    match system:
+        case System.NDC:
+            yield _filtered(system, _product(values))
+        case System.LOCAL:
+            yield from _local(values)
+        case _:
+            yield {"system": address_of(system), "concept": [{"code": value} for value in values]}
+
+
+def _local(values: Iterable[str]) -> Iterator[Json]:
+    """Write the codes of a site's own lists, each `address|code`, by their list."""
+    lists: dict[str, list[str]] = {}
+    for value in values:
+        address, _, code = value.partition("|")
+        lists.setdefault(address, []).append(code)
+    for address, found in lists.items():
+        # An OID is kept as its number alone.
+        system = f"{_OID}{address}" if address[:1].isdigit() else address
+        yield {"system": system, "concept": [{"code": code} for code in found]}
 
 
 def _filtered(system: System, pattern: str) -> Json:
@@ -249,9 +266,10 @@ def codes_in(clauses: Iterable[Mapping[str, Any]], systems: Mapping[str, System]
     for clause in clauses:
         if "system" not in clause:
             continue
-        system = systems[clause["system"]]
+        system = systems.get(clause["system"], System.LOCAL)
         if "concept" in clause:
-            codes[system] = tuple(concept["code"] for concept in clause["concept"])
+            place = f"{clause['system'].removeprefix(_OID)}|" if system is System.LOCAL else ""
+            codes[system] = (*codes.get(system, ()), *(place + concept["code"] for concept in clause["concept"]))
             continue
         alternatives, _, rest = clause["filter"][0]["value"].removeprefix("(").rpartition(")")
         values = tuple(value.replace("\\", "") for value in alternatives.split("|"))

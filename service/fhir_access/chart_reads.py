@@ -16,7 +16,6 @@ from urllib.parse import quote
 from service.discovery import PREFETCH
 from service.fhir import Delivery, Resource
 from service.fhir_access.fetch import (
-    AT_ONCE,
     Fault,
     FhirAccess,
     FhirCall,
@@ -26,6 +25,7 @@ from service.fhir_access.fetch import (
     Refusal,
 )
 from service.fhir_access.pages import MOST_PAGES, MOST_RESOURCES, Answered, Query, read_pages
+from service.fhir_access.pinned import AT_ONCE
 from service.fhir_server import find_server, within
 from service.prefetch import Prefetched
 

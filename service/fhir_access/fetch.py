@@ -13,9 +13,6 @@ from service.fhir_access.guarded_get import Problem
 from service.fhir_server import FhirServer, find_server
 from service.wire import FhirOffer
 
-# How many reads of a call are under way at the same time.
-AT_ONCE = 8
-
 _TOKEN = re.compile(r"[!-~]{1,16384}")
 
 
@@ -33,6 +30,7 @@ class Fault(StrEnum):
     PAGES_IN_A_CIRCLE = "pages-in-a-circle"
     TOO_MANY_PAGES = "too-many-pages"
     TOO_MANY_RESOURCES = "too-many-resources"
+    SERVER_PAUSED = "server-paused"
 
 
 SECURITY: frozenset[str] = frozenset({Problem.ADDRESS_REFUSED, Fault.LINK_REFUSED, Problem.REDIRECT})

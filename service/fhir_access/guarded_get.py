@@ -110,11 +110,6 @@ class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignor
         return False
 
 
-def guarded_get(session: requests.Session, url: str, headers: Mapping[str, str], limits: Limits) -> Got | Failed:
-    """Get an address. Never raises for what the peer does, and comes back by `limits.ends`."""
-    return by_the_end(lambda: attempt(session, url, headers, limits), limits)
-
-
 def by_the_end(work: Callable[[], Got | Failed], limits: Limits) -> Got | Failed:
     """Give what the work gives, or a timeout once the time is over."""
     # A timeout of requests counts from byte to byte, so that a peer that drips holds it for ever, and a name server has

@@ -10,6 +10,8 @@ from service.fhir_access.chart_reads import FhirTrace
 from service.fhir_access.fetch import SECURITY, FhirAccess, FhirCall, FhirReader, FhirSession, NoFhirAccess, Refusal
 
 NOTHING_READ = FhirTrace()
+ANOTHER_PATIENT = "resource-of-another-patient"
+"""What a client or a server mixed up, and no reading of it can mend."""
 
 
 class ObservedFhir:
@@ -72,6 +74,6 @@ class ObservedFhir:
 
 def warn_of(words: Iterable[str], said: Mapping[str, Any], request_id: str) -> None:
     """Write what an attack would look like as a line of its own; `said` is what the log knows of the call."""
-    if seen := sorted(SECURITY.intersection(words)):
+    if seen := sorted((SECURITY | {ANOTHER_PATIENT}).intersection(words)):
         told = {name: said[name] for name in ("service", "client") if name in said}
         telemetry.write("security", level=logging.WARNING, request_id=request_id, problems=seen, **told)

@@ -157,6 +157,9 @@ def readiness() -> Json:
             | {"additionalProperties": NUMBER},
             exceptions=lenient("rememberedDays", rememberedDays=NUMBER) | {"additionalProperties": NUMBER},
             recording=counted(),
+            stopping={"const": True},
+            calls=whole(atOnce=NUMBER, underWay=NUMBER, shed=NUMBER),
+            fhirServersPaused=NUMBER,
             audit=counted(),
             withheldLogFields=counted(),
             deviations=described(

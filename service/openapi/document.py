@@ -15,6 +15,7 @@ from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotReady,
+    Overloaded,
     ReplayStoreUnavailable,
     StoreUnavailable,
     TooManyAttempts,
@@ -143,7 +144,7 @@ def _call(service: Service) -> Operation:
         service.hook,
         service.title,
         component("Cards"),
-        (*_READ, *_SIGNED, DataUnavailable, NotReady),
+        (*_READ, *_SIGNED, DataUnavailable, NotReady, Overloaded),
         _body(_named(service)),
         signed=True,
     )
@@ -154,7 +155,7 @@ def _feedback(service: Service) -> Operation:
         f"{service.hook}-feedback",
         "Take what clinicians did with cards. 200 when it is written.",
         component("FeedbackTaken"),
-        (*_READ, *_SIGNED, StoreUnavailable),
+        (*_READ, *_SIGNED, StoreUnavailable, Overloaded),
         _body("Feedback"),
         signed=True,
     )

@@ -1,11 +1,13 @@
 """Connections to the database, and what state it is in. Nothing here waits for long."""
 
 import sqlite3
+from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from service.errors import StoreUnavailable
 from service.store.model import State
@@ -15,6 +17,7 @@ from service.store.tables import REVISIONS
 BUSY_SECONDS = 2
 READING = "reading"
 VERSION_TABLE = "alembic_version"
+FILE_ID = "file-id"
 
 
 def open_engine(place: Place, *, busy_seconds: int = BUSY_SECONDS, make: bool = False) -> Engine:
@@ -45,6 +48,16 @@ def _sqlite(place: Place, busy_seconds: int, *, make: bool) -> Engine:
         hide_parameters=True,
     )
 
+    @event.listens_for(engine, "connect")
+    def remember(_: object, record: ConnectionPoolEntry) -> None:
+        record.info[FILE_ID] = _file_id(place.file)
+
+    @event.listens_for(engine, "checkout")
+    def compare(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        # What is written to a file that was removed or replaced is kept by nobody: connect anew, or fail.
+        if record.info[FILE_ID] != _file_id(place.file):
+            raise DisconnectionError
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A transaction that reads first and then writes cannot wait for its turn; one that says so at once can.
@@ -52,6 +65,14 @@ def _sqlite(place: Place, busy_seconds: int, *, make: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _file_id(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _postgresql(place: Place, busy_seconds: int, *, make: bool) -> Engine:

@@ -74,8 +74,7 @@ def test_axe_finds_what_keeps_somebody_out(browser: Browser) -> None:
         page.close()
 
 
-@pytest.mark.parametrize("path", ["/evidence", "/evidence/upadacitinib-biologic"])
-@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize(("path", "width"), [("/evidence", 320), ("/evidence/upadacitinib-biologic", 1280)])
 def test_the_evidence_pages_keep_nobody_out_at_any_width(
     path: str, width: int, visit: Visit, site_at: Callable[..., str], accessible: Callable[[Page], None]
 ) -> None:

@@ -88,6 +88,7 @@ def problems(folder: Path) -> tuple[str, ...]:
     return refused.value.problems
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
 def test_bad_knowledge_is_refused_with_file_key_path_value_and_remedy(folder: Path, knowledge: Path) -> None:
     fault = read_fault(folder)
@@ -136,6 +137,7 @@ def test_a_python_object_in_yaml_is_refused_and_never_made(knowledge: Path, tmp_
     assert not made.exists()
 
 
+@pytest.mark.fault(30)
 def test_a_folder_that_does_not_exist_is_refused_with_a_line_for_every_file(tmp_path: Path) -> None:
     found = problems(tmp_path / "nowhere")
     assert [line.partition(":")[0] for line in found] == list(SCHEMAS)

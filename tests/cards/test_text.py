@@ -144,6 +144,7 @@ def expected(text: str, longest: int = 60) -> str:
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "\u2026"
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -201,6 +202,7 @@ def test_no_text_at_all_changes_the_markup_around_it(parser: MarkdownIt, text: s
     assert shown(parser, escaped) == expected(text)
 
 
+@pytest.mark.fault(40)
 @given(ANY_TEXT, st.integers(min_value=1, max_value=200))
 def test_a_text_is_one_line_of_visible_characters_and_never_longer_than_asked(text: str, longest: int) -> None:
     escaped = escape(text, longest)

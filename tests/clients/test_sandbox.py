@@ -11,6 +11,7 @@ import pytest
 from service.cases import case_names, read_case
 from tests.clients.calls import Json, answered, cards, changed, drafts, recorded, said, served
 from tests.clients.contract import actions, suggestions
+from tests.databases import own_database
 from tests.fakes import SELECT
 from tests.trust import bearer, client, jwks, pair, seconds, token
 
@@ -79,6 +80,65 @@ def test_each_of_the_calls_of_one_typed_date_gets_the_same_answer() -> None:
     summaries = {tuple(summary for _, summary, _ in said(cards(typed(start)))) for start in starts}
     assert len(summaries) == 1
     assert summaries != {()}
+
+
+def test_its_other_prefetch_keys_change_nothing() -> None:
+    """A search whose query it could not fill in is sent literally, and what comes back stands under its key."""
+    empty = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": []}
+    call = changed(
+        recorded(FULL), lambda made: made["prefetch"].update({"coverage": empty, "emptySearch": empty, "ids": empty})
+    )
+    assert said(cards(call, "sandbox")) == said(cards(recorded(FULL), "sandbox"))
+
+
+def test_a_server_of_dstu2_makes_its_draft_a_medication_order() -> None:
+    def older(made: Json) -> None:
+        (draft,) = drafts(made)
+        draft |= {"resourceType": "MedicationOrder", "id": "order-123", "patient": draft.pop("subject")}
+        draft["dateWritten"] = draft.pop("authoredOn")
+        made["context"]["selections"] = ["MedicationOrder/order-123"]
+
+    found = cards(changed(recorded(FULL), older), "sandbox")
+    assert [summary for _, summary, _ in said(found)] == [summary for _, summary, _ in said(cards(recorded(FULL)))]
+    assert [item["actions"][0]["resourceId"] for item in suggestions({"cards": found[:1]})] == [
+        "MedicationOrder/order-123"
+    ]
+
+
+def test_a_server_of_r5_still_gets_drafts_of_r4() -> None:
+    call = changed(recorded(FULL), lambda made: made.update(fhirServer="http://127.0.0.1:8701/R5"))
+    assert said(cards(call, "sandbox")) == said(cards(recorded(FULL), "sandbox"))
+
+
+def test_a_chart_is_opened_with_patient_and_user_alone() -> None:
+    name = "patient-view__azathioprine-after-a-transplant"
+    call = changed(recorded(name), lambda made: made.update(context=_patient_and_user(made["context"])))
+    assert said(cards(call, "sandbox")) == said(cards(recorded(name), "sandbox")) != []
+
+
+def _patient_and_user(context: Json) -> Json:
+    return {name: context[name] for name in ("patientId", "userId")}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"outcome": "accepted", "acceptedSuggestions": [{"id": "22222222-2222-4222-8222-222222222222"}]},
+        {"outcome": "overridden", "overrideReason": {"reason": {"code": "clinical-trial", "system": "urn:x"}}},
+        {"outcome": "overridden", "overrideReason": {"reason": {"code": "clinical-trial"}}},
+        {"outcome": "overridden"},
+    ],
+    ids=["a suggestion", "dismissed with a reason", "with a reason that has no system", "dismissed"],
+)
+def test_each_feedback_that_it_posts_is_taken(tmp_path: Path, told: Json) -> None:
+    own_database(tmp_path / "data")
+    element = {
+        "card": "11111111-1111-4111-8111-111111111111",
+        "outcomeTimestamp": "2026-03-16T02:51:32.711Z",
+        **told,
+    }
+    answer = served(tmp_path).post(f"{SELECT}/feedback", json={"feedback": [element]}, headers={"Origin": ORIGIN})
+    assert (answer.status_code, answer.get_json()) == (200, {})
 
 
 def test_a_hook_of_another_service_is_a_400_that_says_so(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
+from importlib.resources import as_file
+from importlib.resources import files as files_of
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from cards import load_catalogue
 from cards.catalogue import Approval, Catalogue, codes_of
 from cards.model import System
 from cards.recognise import Recogniser
-from service.answer import build_engine
+from service.answer import Engine, build_engine
 from service.cases import Case, case_names, read_case
 from service.commands.demo import CASE
 from service.commands.export import export
@@ -318,6 +320,18 @@ def test_knowledge_that_value_sets_cannot_carry_is_not_exported(monkeypatch: pyt
         artifacts(FRAME)
 
 
+def test_codes_that_a_site_added_by_its_overlay_travel_under_the_address_of_their_list() -> None:
+    with as_file(files_of("fhir_fixtures") / "overlays" / "example.yaml") as overlay:
+        site = build_engine(Settings(overlay=overlay)).catalogue
+    (ours,) = {code for item in site.ingredients.values() for code in item.codes.get(System.LOCAL, ())}
+    address, _, code = ours.partition("|")
+    made = artifacts(Frame(site, ON))
+    clauses = [clause for item in made for clause in item.get("compose", {}).get("include", [])]
+    (clause,) = [each for each in clauses if each.get("system") == f"urn:oid:{address}"]
+    assert clause["concept"] == [{"code": code}]
+    assert Recogniser(read_vocabulary(made)).local == Recogniser(site).local == {ours}
+
+
 def test_every_code_of_every_problem_means_the_same_to_a_recogniser_of_the_export() -> None:
     ours, theirs = Recogniser(CATALOGUE), Recogniser(read_again())
     asked = {
@@ -333,13 +347,24 @@ def test_every_code_of_every_problem_means_the_same_to_a_recogniser_of_the_expor
     assert [code for code in asked if ours.condition([code]) != theirs.condition([code])] == []
 
 
-@pytest.fixture
-def recognise_by(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ReadVocabulary], None]]:
-    """Answer recorded cases with what an export says, and never with the codes and names of the knowledge."""
+Spoil = Callable[[tuple[Json, ...]], Iterable[Json]]
 
-    def use(vocabulary: ReadVocabulary) -> None:
-        theirs = Recogniser(vocabulary)
-        built = cache(lambda settings: replace(build_engine(Settings.model_validate_json(settings)), recogniser=theirs))
+
+@pytest.fixture
+def recognise_by_exports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Answer recorded cases with what exports say, and never with the codes and names of the knowledge."""
+
+    def use(spoil: Spoil = tuple) -> None:
+        exports: dict[str, Recogniser] = {}
+
+        @cache
+        def built(settings: str) -> Engine:
+            engine = build_engine(Settings.model_validate_json(settings))
+            known = engine.catalogue
+            if known.sha256 not in exports:
+                exports[known.sha256] = Recogniser(read_vocabulary(spoil(artifacts(Frame(known, ON)))))
+            return replace(engine, recogniser=exports[known.sha256])
+
         monkeypatch.setattr(recorded_cases, "build_engine", lambda settings: built(settings.model_dump_json()))
         recorded_cases._site.cache_clear()
 
@@ -352,21 +377,21 @@ def departing(cases: Iterable[Case]) -> list[str]:
 
 
 def test_a_recorded_case_is_answered_alike_by_what_the_value_sets_recognise(
-    recognise_by: Callable[[ReadVocabulary], None],
+    recognise_by_exports: Callable[..., None],
 ) -> None:
-    recognise_by(read_again())
+    recognise_by_exports()
     plain = [case for case in map(read_case, case_names()) if not case.settings]
     assert departing(plain[::12]) == []
 
 
 @pytest.mark.deep
 def test_every_recorded_case_is_answered_alike_by_what_the_value_sets_recognise(
-    recognise_by: Callable[[ReadVocabulary], None],
+    recognise_by_exports: Callable[..., None],
 ) -> None:
-    recognise_by(read_again())
+    recognise_by_exports()
     assert departing(map(read_case, case_names())) == []
 
 
-def test_an_export_without_a_drug_would_be_noticed(recognise_by: Callable[[ReadVocabulary], None]) -> None:
-    recognise_by(read_vocabulary([item for item in exported() if item["id"] != "ingredient-infliximab"]))
+def test_an_export_without_a_drug_would_be_noticed(recognise_by_exports: Callable[..., None]) -> None:
+    recognise_by_exports(lambda made: [item for item in made if item["id"] != "ingredient-infliximab"])
     assert departing([read_case(CASE)]) == [CASE]

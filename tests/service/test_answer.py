@@ -30,6 +30,7 @@ def _fail(*_: Any) -> None:
     raise AssertionError("the prefetch was looked at")
 
 
+@pytest.mark.fault(18)
 def test_an_order_that_is_none_of_ours_is_answered_without_a_look_at_the_prefetch(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_draft_that_orders_nothing_needs_no_data(status: str, engine: Engine) 
     assert _answer(request, engine).outcome == "out-of-scope"
 
 
+@pytest.mark.fault(17)
 def test_an_order_of_ours_without_any_medication_list_is_never_silent(engine: Engine) -> None:
     request = make.order_select([make.draft("draft-1", "upadacitinib")])
     request.pop("prefetch")
@@ -85,6 +87,7 @@ def test_with_every_rule_switched_off_a_chart_that_is_opened_is_out_of_scope() -
     assert answer(json.dumps(make.patient_view()).encode(), view, engine=engine, on=ON).outcome == "out-of-scope"
 
 
+@pytest.mark.fault(31)
 def test_a_call_names_one_knowledge_version_and_leaves_its_explanation_out_of_the_body(engine: Engine) -> None:
     chart = [make.medication_request("order-1", "infliximab")]
     given = _answer(make.order_select([make.draft("draft-1", "upadacitinib")], chart), engine)

@@ -68,6 +68,7 @@ def test_the_record_of_the_server_counts_as_if_it_had_been_sent(engine: Engine) 
     assert read.assessment == sent.assessment
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     "without", [[key] for key in ("patient", *make._KEYS)] + [["conditions", "medicationRequests"]]
 )
@@ -197,6 +198,7 @@ def test_a_server_that_fails_is_a_card_and_never_a_412(engine: Engine, hook: str
     assert Gap.MEDICATIONS_ABSENT not in given.assessment.gaps
 
 
+@pytest.mark.fault(5)
 def test_who_does_not_know_the_patient_has_no_list_of_the_patient(engine: Engine) -> None:
     given = answered(request(), engine, server([], {"Patient/patient-1": 404}))
     assert given.outcome == "incomplete"
@@ -223,6 +225,7 @@ def test_an_allergy_list_with_a_page_missing_offers_nothing_by_a_click(engine: E
     assert given.assessment.gaps == {Gap.ALLERGIES_FAILED: 1}
 
 
+@pytest.mark.fault(4)
 def test_no_token_is_in_the_answer_or_in_what_is_kept_of_it(engine: Engine) -> None:
     given = answered(request(), engine, server())
     assert CANARY not in repr(given)

@@ -11,6 +11,7 @@ from jwt import PyJWK
 from werkzeug.test import TestResponse
 
 from service.clients.auth import audiences_of, base_addresses, build_authenticator
+from service.clients.jwks_fetch import KeyAddress
 from service.clients.jwt import Reason, Token, read_token, signed_by
 from service.errors import KeysUnavailable, ReplayStoreUnavailable, SettingsError, Unauthorized
 from service.settings import ANYONE, Settings
@@ -147,6 +148,7 @@ FAULTS: dict[str, tuple[Callable[[], dict[str, str] | list[tuple[str, str]]], Re
 }
 
 
+@pytest.mark.fault(32, 41)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_the_same_bare_401_and_only_the_log_says_which(
     secured: Callable[..., FlaskClient], shell: Shell, log_lines: Log, fault: str
@@ -231,6 +233,7 @@ def test_the_scheme_of_the_header_has_no_case(secured: Callable[..., FlaskClient
     assert post(secured(), {"Authorization": f"{scheme} {token()}"}).status_code == 200
 
 
+@pytest.mark.fault(32)
 def test_leeway_and_lifetime_are_those_of_the_client(secured: Callable[..., FlaskClient]) -> None:
     served = secured(client(leeway_seconds=0, max_lifetime_seconds=86_400))
     assert post(served, bearer(token(exp=seconds(86_400)))).status_code == 200
@@ -238,6 +241,7 @@ def test_leeway_and_lifetime_are_those_of_the_client(secured: Callable[..., Flas
     assert post(served, bearer(token(iat=seconds(-10), exp=seconds()))).status_code == 401
 
 
+@pytest.mark.fault(41)
 def test_a_token_is_good_for_one_call(secured: Callable[..., FlaskClient], log_lines: Log) -> None:
     served, sent = secured(), token()
     assert [post(served, bearer(sent)).status_code for _ in range(2)] == [200, 401]
@@ -306,13 +310,14 @@ def test_a_jku_is_compared_where_the_configuration_names_one(
     assert log_lines()[0].get("refusal") == (None if status == 200 else Reason.JKU_DIFFERS)
 
 
+@pytest.mark.fault(41)
 def test_keys_come_from_the_configured_address_and_never_from_the_token(
     secured: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
-    def fetch(url: str) -> bytes:
-        asked.append(url)
+    def fetch(address: KeyAddress) -> bytes:
+        asked.append(address.base)
         return json.dumps(jwks(pair())).encode()
 
     monkeypatch.setattr("service.app.build_authenticator", partial(build_authenticator, fetch=fetch))
@@ -324,10 +329,11 @@ def test_keys_come_from_the_configured_address_and_never_from_the_token(
     assert set(asked) == {f"{OTHER}/jwks"}
 
 
+@pytest.mark.fault(24)
 def test_without_its_keys_a_client_is_refused_like_anybody(
     secured: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch, log_lines: Log
 ) -> None:
-    def fetch(url: str) -> bytes:
+    def fetch(address: KeyAddress) -> bytes:
         raise KeysUnavailable("timeout")
 
     monkeypatch.setattr("service.app.build_authenticator", partial(build_authenticator, fetch=fetch))
@@ -344,6 +350,7 @@ def test_without_its_keys_a_client_is_refused_like_anybody(
     assert call["refusal"] == Reason.KEYS_UNAVAILABLE
 
 
+@pytest.mark.fault(23)
 def test_a_store_that_fails_is_a_503_and_nothing_is_answered(secured: Callable[..., FlaskClient], shell: Shell) -> None:
     served = secured()
     assert served.get("/readyz").status_code == 200
@@ -446,6 +453,7 @@ def test_the_store_is_not_asked_about_a_token_that_is_refused_anyway(site: Setti
         trust.authenticate([f"Bearer {token()}"], None, service, now)
 
 
+@pytest.mark.fault(41)
 @pytest.mark.parametrize("shown", [["Bearer x.y.z", "Bearer x.y.z"], ["Basic x", "Bearer x.y.z"]])
 def test_two_headers_are_refused_where_a_server_does_not_join_them(shown: list[str]) -> None:
     with pytest.raises(Unauthorized) as caught:

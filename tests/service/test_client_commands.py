@@ -139,7 +139,14 @@ def test_testing_a_client_names_its_usable_keys(run: Run, config: Path, keys: Pa
     assert run("client", "test", "ehr", "--config", config) == (0, f"kid {kid}: ES384\n", "")
 
 
-def test_testing_a_client_says_what_is_wrong_with_its_keys(run: Run, config: Path) -> None:
+def resolving_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 443))])
+
+
+def test_testing_a_client_says_what_is_wrong_with_its_keys(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving_to(monkeypatch, "93.184.215.14")
     add(run, config, "--jwks-url", "https://ehr.example.org/jwks")
     listed: list[Any] = [pair("cli").jwk, {"kty": "oct", "kid": "s", "k": "c2VjcmV0"}, {**pair("cli").jwk, "d": "AA"}]
     with responses.RequestsMock() as web:
@@ -159,6 +166,23 @@ def test_testing_a_client_says_what_is_wrong_with_its_keys(run: Run, config: Pat
         web.get("https://ehr.example.org/jwks", status=503)
         code, _, err = run("client", "test", "ehr", "--config", config)
         assert (code, err) == (1, "ehr: The JWK Set cannot be used: status 503.\n")
+
+
+@pytest.mark.parametrize(
+    ("address", "more", "said"),
+    [
+        ("10.0.0.1", [], "to a private network: set jwks_private = true if that is meant."),
+        ("169.254.169.254", ["--jwks-private"], "to an address that is never called."),
+    ],
+)
+def test_testing_a_client_says_where_the_name_of_its_keys_leads(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, address: str, more: list[str], said: str
+) -> None:
+    resolving_to(monkeypatch, address)
+    add(run, config, "--jwks-url", "https://ehr.example.org/jwks", *more)
+    code, _, err = run("client", "test", "ehr", "--config", config)
+    assert code == 1
+    assert err == f"ehr: The JWK Set cannot be used: address-refused. The name in jwks_url leads {said}\n"
 
 
 def test_a_client_that_is_not_there_is_an_error_that_names_the_nearest(run: Run, config: Path) -> None:

@@ -16,6 +16,7 @@ from service.answer import Engine, build_engine
 from service.app import create_app
 from service.registry import registry
 from service.settings import Settings
+from tests.databases import own_database
 from tests.fakes import Shell
 
 CATALOGUE = load_catalogue()
@@ -26,8 +27,11 @@ VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 
 @pytest.fixture(scope="module")
-def client() -> FlaskClient:
-    return create_app(Settings(), clock=lambda: NOW).test_client()
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    folder = tmp_path_factory.mktemp("data")
+    # The menu names the dashboard, which needs its database.
+    own_database(folder)
+    return create_app(Settings(data_dir=folder), clock=lambda: NOW).test_client()
 
 
 class Reader(HTMLParser):

@@ -83,6 +83,7 @@ def test_feedback_on_a_card_is_written_before_it_is_answered_with_an_empty_objec
     assert (outcome.rule, outcome.outcome, outcome.reason) == ("upadacitinib-biologic", "overridden", "clinical-trial")
 
 
+@pytest.mark.fault(42)
 def test_feedback_that_is_sent_again_is_written_once_and_answered_alike(service: Site) -> None:
     card = service.card()
     answers = [service.tell(overridden(card), overridden(card)) for _ in range(3)]
@@ -90,6 +91,7 @@ def test_feedback_that_is_sent_again_is_written_once_and_answered_alike(service:
     assert len(service.rows()) == 1
 
 
+@pytest.mark.fault(42)
 def test_feedback_on_an_unknown_card_is_answered_alike_and_waits(service: Site) -> None:
     response = service.tell(overridden(str(uuid4())))
     assert (response.status_code, response.data) == (200, b"{}")
@@ -156,6 +158,7 @@ def test_a_body_that_is_no_json_is_refused_as_on_a_hook(service: Site) -> None:
     assert service.http.post(FEEDBACK, data=b"{", content_type="application/json").status_code == 400
 
 
+@pytest.mark.fault(42)
 def test_too_long_a_body_and_too_many_entries_are_413(service: Site) -> None:
     assert service.tell(*[overridden(str(uuid4()))] * 10_000).status_code == 413
     assert (
@@ -218,6 +221,7 @@ def test_a_token_for_feedback_is_good_once(two_clients: Site) -> None:
     assert two_clients.tell(overridden(str(uuid4())), **used).status_code == 401
 
 
+@pytest.mark.fault(42)
 def test_feedback_on_the_card_of_another_client_is_answered_as_on_an_unknown_card_and_never_written(
     two_clients: Site,
 ) -> None:
@@ -254,6 +258,7 @@ def broken_by(site: Site, fault: str) -> Any:
                 connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
 
+@pytest.mark.fault(20, 22)
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -290,6 +295,7 @@ def test_feedback_is_503_while_another_process_holds_the_database(
     assert service.tell(overridden(str(uuid4()))).status_code == 200
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("pragma", ["PRAGMA query_only = ON", "PRAGMA max_page_count = 1"], ids=["read-only", "full"])
 def test_feedback_is_503_where_nothing_can_be_written(service: Site, pragma: str) -> None:
     engine = _engine_of(service)
@@ -313,6 +319,7 @@ def _engine_of(service: Site) -> Any:
     return store.engine
 
 
+@pytest.mark.fault(21)
 def test_calls_are_answered_while_the_database_hangs_in_an_insert(service: Site) -> None:
     hangs, goes_on = Event(), Event()
 
@@ -336,6 +343,7 @@ def test_calls_are_answered_while_the_database_hangs_in_an_insert(service: Site)
         assert store.counts()["cards"] == len(CASE.expected["cards"])
 
 
+@pytest.mark.fault(21)
 def test_feedback_takes_a_few_threads_at_most_of_a_database_that_hangs(
     service: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

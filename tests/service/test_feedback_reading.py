@@ -37,6 +37,7 @@ def problem(*entries: Any) -> str:
     return caught.value.message
 
 
+@pytest.mark.fault(42)
 def test_an_override_without_any_reason_is_taken() -> None:
     assert read(ENTRY).entries == (Told(CARD, "overridden", AT),)
     assert read(ENTRY).deviations == ()
@@ -76,6 +77,7 @@ def test_a_time_with_a_zone_is_read(written: str, read_as: datetime) -> None:
     assert read(entry(outcomeTimestamp=written)).entries[0].at == read_as
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize(
     "written",
     [
@@ -159,6 +161,7 @@ def test_a_comment_keeps_nothing_that_a_database_refuses() -> None:
     assert read(entry(overrideReason={"userComment": "a\x00b"})).entries[0].comment == "ab"
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize(
     ("wrong", "place"),
     [

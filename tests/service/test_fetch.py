@@ -128,6 +128,7 @@ def test_an_open_server_gets_no_authorization_where_the_call_has_none(web: respo
     assert "Authorization" not in web.calls[0].request.headers
 
 
+@pytest.mark.fault(3)
 @pytest.mark.parametrize("status", [201, 202, 204, 206, 400, 401, 403, 404, 410, 429, 500, 502, 503])
 def test_any_other_status_than_200_is_told_and_asked_once(web: responses.RequestsMock, status: int) -> None:
     asked = web.get(f"{BASE}/{URL}", status=status, body=b"canary-body", headers={"Retry-After": "0"})
@@ -135,6 +136,7 @@ def test_any_other_status_than_200_is_told_and_asked_once(web: responses.Request
     assert asked.call_count == 1
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("target", ["https://evil.example.org/fhir", "//evil.example.org/x", f"{BASE}/elsewhere"])
 def test_a_redirect_is_never_followed(web: responses.RequestsMock, status: int, target: str) -> None:
@@ -181,6 +183,7 @@ def test_the_length_of_all_answers_is_limited(web: responses.RequestsMock) -> No
     assert [session.get(URL).problem for _ in range(3)] == [None, None, "too-long"]
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("resolved", [["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], [PUBLIC, "10.0.0.1"], []])
 def test_a_name_that_leads_to_a_private_address_is_not_called(web: responses.RequestsMock, resolved: list[str]) -> None:
     asked = web.get(f"{BASE}/{URL}", body=BUNDLE)
@@ -195,6 +198,7 @@ def test_a_name_is_resolved_once_for_all_reads_of_a_call(web: responses.Requests
     assert [session.get(URL).problem for _ in range(3)] == [None, None, None]
 
 
+@pytest.mark.fault(12)
 def test_a_name_that_cannot_be_resolved_is_unreachable(web: responses.RequestsMock) -> None:
     def fails(host: str, port: int) -> list[str]:
         raise OSError(CANARY)
@@ -211,6 +215,7 @@ def test_nothing_is_asked_once_the_time_is_over(web: responses.RequestsMock) -> 
     assert asked.call_count == 0
 
 
+@pytest.mark.fault(4)
 def test_a_token_is_in_no_repr_and_in_no_traceback(web: responses.RequestsMock) -> None:
     web.get(f"{BASE}/{URL}", body=requests.ConnectionError(CANARY))
     offered = access()

@@ -28,6 +28,7 @@ def _ingredients(*resources: Json, urls: tuple[str | None, ...] = ()) -> set[str
     return set(_scanned(*resources, urls=urls).ingredients)
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize(
     "drug",
     [
@@ -58,6 +59,7 @@ def test_upadacitinib_is_found_wherever_it_is_written(drug: Json) -> None:
     assert _ingredients(_order(**drug)) == {"upadacitinib"}
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize(
     ("reference", "url"),
     [
@@ -96,6 +98,7 @@ def test_medications_that_refer_to_each_other_come_to_an_end() -> None:
     assert _scanned(_order(medicationReference={"reference": "Medication/m2"}), circle).items[0].unresolved
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("kind", ["reference", "contained"])
 def test_a_reference_to_nothing_is_unresolved(kind: str) -> None:
     text = "#gone" if kind == "contained" else "Medication/gone"
@@ -193,6 +196,7 @@ def test_a_dstu2_order_is_read_as_a_request() -> None:
     assert (fact.ref, fact.kind, str(fact.authored)) == ("MedicationOrder/o1", Kind.REQUEST, "2026-11-20")
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize(
     ("subject", "other"),
     [
@@ -229,6 +233,7 @@ def test_a_draft_without_an_id_is_named_by_its_place() -> None:
     ]
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize(
     ("change", "orders"),
     [

@@ -77,6 +77,7 @@ def test_a_refusal_that_ends_in_412_is_in_the_log_too(site: Settings, log_lines:
     assert call_line(log_lines)["fhir_refusal"] == "fhir-server-not-listed"
 
 
+@pytest.mark.fault(10, 11, 13)
 @pytest.mark.parametrize(
     ("answer", "word"),
     [

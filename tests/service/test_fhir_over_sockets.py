@@ -112,6 +112,7 @@ def summary(given: Answer) -> list[tuple[str, str]]:
 NOT_COMPLETED = [("warning", "UPADACITINIBCHECKINCOMPLETE")]
 
 
+@pytest.mark.fault(14)
 def test_what_is_read_gives_the_same_bytes_as_what_is_sent(start: Start) -> None:
     server = start(answers(CHART))
     sent = make.order_sign([make.draft("d1", "upadacitinib")], CHART)
@@ -124,6 +125,7 @@ def test_what_is_read_gives_the_same_bytes_as_what_is_sent(start: Start) -> None
     assert {item.headers["host"] for item in server.seen} == {f"127.0.0.1:{server.port}"}
 
 
+@pytest.mark.fault(1, 2, 3, 4, 8)
 @pytest.mark.parametrize(
     ("script", "said"),
     [
@@ -146,6 +148,7 @@ def test_a_peer_that_misbehaves_is_left_by_the_deadline_with_a_word(start: Start
     assert len(server.seen) == 1
 
 
+@pytest.mark.fault(1, 2, 3, 4, 5, 6, 7)
 @pytest.mark.parametrize(
     "script",
     [
@@ -177,6 +180,7 @@ def test_a_server_that_answers_nothing_of_use_gives_a_card_and_never_silence(sta
     assert CANARY not in repr(given)
 
 
+@pytest.mark.fault(8)
 def test_one_query_that_fails_leaves_the_others_and_is_said(start: Start) -> None:
     server = start(answers(CHART) | {"MedicationDispense?patient=patient-1&_count=200": fake_fhir.silent})
     given = called(server.base, {"fhir_seconds": 2.0})
@@ -189,6 +193,7 @@ def test_a_compressed_answer_that_nobody_asked_for_is_read_all_the_same(start: S
     assert problem(server.base) is None
 
 
+@pytest.mark.fault(11)
 def test_a_redirect_is_not_followed_and_the_other_server_sees_nothing(start: Start) -> None:
     evil = start()
     server = start({URL: reply({}, 302, Location=f"{evil.base}/{URL}")})
@@ -196,6 +201,7 @@ def test_a_redirect_is_not_followed_and_the_other_server_sees_nothing(start: Sta
     assert evil.seen == []
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("where", ["{evil}/MedicationRequest", "//127.0.0.1:{port}/fhir/x", "{base}:{port}/x"])
 def test_a_next_link_elsewhere_is_not_followed_and_the_other_server_sees_nothing(start: Start, where: str) -> None:
     evil = start()
@@ -210,6 +216,7 @@ def test_a_next_link_elsewhere_is_not_followed_and_the_other_server_sees_nothing
     assert server.targets == QUERIES
 
 
+@pytest.mark.fault(10, 19)
 def test_pages_are_read_to_the_last_one(start: Start) -> None:
     script: dict[str, Script] = {}
     server = start(script)
@@ -225,6 +232,7 @@ def test_pages_are_read_to_the_last_one(start: Start) -> None:
     ]
 
 
+@pytest.mark.fault(12)
 def test_a_connection_that_is_refused_is_tried_twice_at_most() -> None:
     with FakeFhirServer() as gone:
         base = gone.base
@@ -233,6 +241,7 @@ def test_a_connection_that_is_refused_is_tried_twice_at_most() -> None:
     assert {call.problem for call in given.fhir_calls} == {"unreachable"}
 
 
+@pytest.mark.fault(12)
 def test_a_certificate_of_an_unknown_authority_is_refused_and_a_known_one_is_taken(
     start: Start, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -263,6 +272,7 @@ def test_a_name_is_connected_by_its_checked_address_and_proves_itself_by_its_nam
     assert problem(other, resolve=lambda host, port: ["127.0.0.1"], ca_file=files[0]) == "tls"
 
 
+@pytest.mark.fault(13)
 def test_a_name_that_leads_here_is_refused_where_the_site_has_not_allowed_it(start: Start) -> None:
     server = start()
     base = f"https://fhir.example.org:{server.port}/fhir"
@@ -276,6 +286,7 @@ def test_the_next_address_of_a_name_is_tried_where_the_first_cannot_be_connected
     assert problem(base, resolve=lambda host, port: ["::1", "127.0.0.1"]) is None
 
 
+@pytest.mark.fault(12)
 def test_a_name_server_that_is_silent_is_left_by_the_deadline() -> None:
     released = threading.Event()
 

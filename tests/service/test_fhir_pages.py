@@ -82,6 +82,7 @@ def test_a_read_that_is_answered_with_anything_else_has_failed(answer: Any) -> N
     assert (states(answered.delivery), answered.problem) == ((False, True, False), "unexpected-resource")
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize(("extra", "word"), [(ERROR, "error-among-matches"), ({"foo": 1}, "unreadable")])
 def test_what_is_wrong_among_the_matches_is_a_failure_and_the_matches_are_kept(extra: Any, word: str) -> None:
     found = make.bundle(ORDER)
@@ -104,6 +105,7 @@ def test_every_page_is_read() -> None:
     assert (states(answered.delivery), answered.problem) == ((True, False, False), None)
 
 
+@pytest.mark.fault(9, 10)
 @pytest.mark.parametrize(
     ("answers", "word"),
     [
@@ -125,6 +127,7 @@ def test_a_page_that_cannot_be_read_leaves_the_rest_missing_and_the_first_pages_
     assert (states(answered.delivery), answered.problem) == ((True, False, True), word)
 
 
+@pytest.mark.fault(9)
 def test_pages_without_an_end_are_left() -> None:
     endless = {f"P?n={n}": page(make.medication_request(f"o{n}", "x"), next_url=f"P?n={n + 1}") for n in range(100)}
     answered = read({URL: page(next_url="P?n=0")} | endless)
@@ -132,6 +135,7 @@ def test_pages_without_an_end_are_left() -> None:
     assert answered.delivery.paged
 
 
+@pytest.mark.fault(9)
 def test_resources_without_an_end_are_left() -> None:
     many = page(*(make.medication_request(f"o{n}", "x") for n in range(MOST_RESOURCES)), next_url="P?n=1")
     answered = read({URL: many, "P?n=1": page()})

@@ -28,6 +28,7 @@ def test_a_link_inside_the_base_is_written_relative_to_it(link: str, expected: s
     assert within(BASE, absolute(BASE, expected)) == expected
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(
     "link",
     [

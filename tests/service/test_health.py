@@ -44,6 +44,8 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
         "silentClients": ["pilot"],
         "feedback": {"database": "not set up", "waiting": 0},
         "exceptions": {"rememberedDays": 0},
+        "calls": {"atOnce": 32, "underWay": 0, "shed": 0},
+        "fhirServersPaused": 0,
         "deviations": {},
     }
 
@@ -73,6 +75,7 @@ def test_deviations_of_callers_are_counted_by_name(shell: Shell, answer_with: Ca
     assert counted == {"content-type-missing": 1, "hook-instance-not-uuid": 2}
 
 
+@pytest.mark.fault(30)
 def test_without_knowledge_the_service_lives_but_is_not_ready(broken: Shell) -> None:
     client = broken.client()
     assert client.get("/livez").status_code == 200
@@ -81,6 +84,7 @@ def test_without_knowledge_the_service_lives_but_is_not_ready(broken: Shell) -> 
     assert response.get_json()["status"] == "not ready"
 
 
+@pytest.mark.fault(30)
 def test_without_knowledge_a_call_is_refused_and_never_answered_with_no_cards(broken: Shell) -> None:
     response = broken.client().post(SELECT, json={})
     assert response.status_code == 503

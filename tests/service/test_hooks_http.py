@@ -51,6 +51,7 @@ def test_json_in_utf_8_is_read_under_each_of_its_names(shell: Shell, kind: str) 
     assert shell.client().post(SELECT, data=b"{}", content_type=kind).status_code == 200
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize(
     "headers",
     [

@@ -126,3 +126,17 @@ def test_a_connection_does_not_cross_a_fork(store: SqliteReplayStore, monkeypatc
         monkeypatch.setattr("service.clients.jti.getpid", lambda: -1)
         assert store._opened() is not of_parent
         assert not first_use(store, "a")
+
+
+@pytest.mark.fault(23)
+def test_a_file_that_was_removed_or_replaced_is_unavailable_until_the_next_start(store: SqliteReplayStore) -> None:
+    store.check()
+    assert first_use(store, "a")
+    store.path.unlink()
+    for round_ in range(2):
+        with pytest.raises(ReplayStoreUnavailable):
+            first_use(store, "a")
+        with pytest.raises(ReplayStoreUnavailable):
+            store.check()
+        # A new file knows nothing of the tokens that are still good.
+        assert first_use(SqliteReplayStore(store.path), f"b{round_}")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from service.clients.jwks import FRESH_SECONDS, REFETCH_SECONDS, STALE_SECONDS, CachedKeys, loader, read_key_set
 from service.errors import KeysUnavailable
+from tests.fakes import until
 from tests.trust import Pair, jwks, pair
 
 ALGORITHMS = ("ES384", "RS384")
@@ -48,6 +50,7 @@ def test_keys_are_asked_for_once_while_they_are_fresh() -> None:
     assert publisher.asked == 1
 
 
+@pytest.mark.fault(25)
 def test_a_new_key_is_found_at_its_first_use() -> None:
     publisher = Publisher([OLD])
     assert publisher.knows("old")
@@ -67,6 +70,7 @@ def test_a_withdrawn_key_is_forgotten_once_the_keys_are_no_longer_fresh() -> Non
     assert publisher.knows("new")
 
 
+@pytest.mark.fault(25)
 def test_a_flood_of_unknown_key_ids_asks_once_an_interval() -> None:
     publisher = Publisher([OLD])
     publisher.keys.warm()
@@ -90,6 +94,7 @@ def test_an_unreachable_publisher_is_asked_once_an_interval_too() -> None:
     assert publisher.knows("old")
 
 
+@pytest.mark.fault(24)
 def test_known_keys_serve_on_while_their_publisher_is_down_but_not_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     publisher = Publisher([OLD])
     assert publisher.knows("old")
@@ -116,9 +121,30 @@ def test_a_call_with_a_known_key_does_not_wait_for_a_fetch_under_way() -> None:
     publisher = Publisher([OLD])
     assert publisher.knows("old")
     publisher.now += FRESH_SECONDS
-    with publisher.keys._lock:
-        assert publisher.knows("old")
-    assert publisher.asked == 1
+    released, publish = threading.Event(), publisher.keys.load
+    publisher.keys.load = lambda: publish() if released.wait(60) else b""
+    first = threading.Thread(target=lambda: publisher.knows("old"))
+    first.start()
+    until(lambda: publisher.keys._asked == publisher.now)
+    assert publisher.knows("old")
+    released.set()
+    first.join()
+    assert publisher.asked == 2
+
+
+@pytest.mark.fault(24)
+def test_a_call_waits_as_long_as_it_may_and_the_fetch_goes_on_behind_it() -> None:
+    publisher = Publisher([OLD])
+    assert publisher.knows("old")
+    publisher.published.append(NEW)
+    publisher.now += REFETCH_SECONDS
+    released, publish = threading.Event(), publisher.keys.load
+    publisher.keys.load = lambda: publish() if released.wait(60) else b""
+    for _ in range(3):
+        assert not publisher.keys.find("new", "ES384", seconds=0.01)
+    released.set()
+    until(lambda: publisher.knows("new"))
+    assert publisher.asked == 2
 
 
 @pytest.mark.parametrize(
@@ -163,7 +189,7 @@ def test_an_rsa_key_serves_each_allowed_algorithm_unless_it_names_one() -> None:
 
 def test_a_file_is_read_again_when_its_key_is_rotated(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
-    load = loader(lambda url: b"", url=None, file=file, inline=None)
+    load = loader(lambda url: b"", address=None, file=file, inline=None)
     with pytest.raises(KeysUnavailable, match="file cannot be read"):
         load()
     file.write_text(json.dumps(jwks(OLD)))

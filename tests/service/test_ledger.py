@@ -157,6 +157,7 @@ def test_what_cannot_be_written_to_the_end_is_counted_and_told_once(
     assert log_lines()[1]["entries"] == 3
 
 
+@pytest.mark.fault(20, 21)
 def test_what_finds_no_place_is_counted_and_the_call_does_not_wait(ledger: Ledger, fake: FakeStore) -> None:
     fake.holds = Event()
     ledger.put(call(1))

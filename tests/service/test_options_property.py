@@ -170,10 +170,10 @@ def test_rule_1_no_option_that_is_accepted_leads_to_a_loud_card_or_to_two_biolog
 
     holds()
     # Else the property would hold for want of anything to accept.
-    assert seen["create"] > 100
-    assert seen["update"] > 10
-    assert seen["delete"] > 100
-    assert seen["text"] > 50
+    assert seen["create"] > EXAMPLES / 5
+    assert seen["update"]
+    assert seen["delete"] > EXAMPLES / 5
+    assert seen["text"] > EXAMPLES / 10
 
 
 def test_rule_1_holds_in_epic_which_applies_any_number_of_single_actions() -> None:
@@ -192,7 +192,7 @@ def test_rule_1_holds_in_epic_which_applies_any_number_of_single_actions() -> No
                 check_nothing_new(applied(call, {"actions": list(accepted)}, call["hook"]), before)
 
     holds()
-    assert seen["delete"] > 100
+    assert seen["delete"] > EXAMPLES / 5
 
 
 def single(suggestion: Json) -> list[Json]:
@@ -232,8 +232,8 @@ def test_rule_1_holds_in_the_sandbox_which_takes_a_drug_and_its_text_and_no_more
                     check_after_in_the_sandbox(after)
 
     holds()
-    assert seen["update"] > 100
-    assert seen["text"] > 100
+    assert seen["update"] > EXAMPLES / 5
+    assert seen["text"] > EXAMPLES / 5
     assert set(seen) == {"update", "text"}
 
 

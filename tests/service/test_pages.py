@@ -10,6 +10,7 @@ from service.app import create_app
 from service.pages import Entry, Pages, assets
 from service.pages.page import CALLS, FORMS, SCRIPTS, content_security_policy
 from service.settings import Settings, load_settings
+from tests.databases import own_database
 
 TEMPLATE = "pages/templates/base.html"
 KEPT = assets()
@@ -19,8 +20,11 @@ UNSAFE = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\be
 
 
 @pytest.fixture(scope="module")
-def client() -> FlaskClient:
-    return create_app(Settings()).test_client()
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    folder = tmp_path_factory.mktemp("data")
+    # The menu names the dashboard, which needs its database.
+    own_database(folder)
+    return create_app(Settings(data_dir=folder)).test_client()
 
 
 def loaded(body: str) -> list[str]:

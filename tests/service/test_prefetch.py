@@ -36,6 +36,7 @@ EPIC_EMPTY = {
 }
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize(
     "prefetch",
     [
@@ -74,6 +75,7 @@ def test_what_nobody_asked_for_is_absent(prefetch: Json | None) -> None:
     assert collected.gaps[Gap.MEDICATIONS_ABSENT] == 1
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize(
     "value",
     [
@@ -109,6 +111,7 @@ def test_allergies_are_supplied_when_their_key_was_answered() -> None:
     assert not _collected({"medicationRequests": EMPTY}).allergies_supplied
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize("severity", ["error", "fatal"])
 def test_an_error_among_the_matches_is_a_gap_and_the_matches_are_used(severity: str) -> None:
     found = make.bundle(ORDER)
@@ -125,6 +128,7 @@ def test_a_hint_among_the_matches_is_no_gap() -> None:
     assert Gap.MEDICATIONS_FAILED not in _collected({"medicationRequests": found}).gaps
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize(
     ("key", "found", "gap"),
     [
@@ -164,6 +168,7 @@ def test_garbage_under_an_unknown_key_is_only_counted() -> None:
     assert collected.deviations == (Deviation.PREFETCH_UNREADABLE,)
 
 
+@pytest.mark.fault(16)
 def test_resources_are_found_in_every_wrapping() -> None:
     wrapped = {"response": {"status": "200 OK"}, "resource": ORDER}
     inner = {"resourceType": "Bundle", "entry": [{"resource": wrapped}, PROBLEM, {"resource": make.bundle(ORDER)}]}

@@ -116,6 +116,7 @@ def test_a_second_server_on_the_same_port_is_refused(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.fault(27)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to wait for")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
 def test_a_call_under_way_is_finished_before_the_server_stops(tmp_path: Path, number: signal.Signals) -> None:
@@ -133,6 +134,7 @@ def test_a_call_under_way_is_finished_before_the_server_stops(tmp_path: Path, nu
         assert process.wait(timeout=20) == 0
 
 
+@pytest.mark.fault(26)
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the list of processes from /proc")
 def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
     with running(tmp_path, "--workers", "1") as (process, port):
@@ -151,6 +153,7 @@ def test_no_worker_outlives_the_server(tmp_path: Path) -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
 
 
+@pytest.mark.fault(28)
 def test_callers_that_stall_do_not_hold_up_the_others(tmp_path: Path) -> None:
     with running(tmp_path) as (_, port):
         wait_until(lambda: answers(port))
@@ -222,6 +225,7 @@ def recorded_patient() -> str:
     return str(read_case(CASE).request["context"]["patientId"])
 
 
+@pytest.mark.fault(30)
 def test_bad_knowledge_stops_the_start_with_one_line_per_problem(tmp_path: Path) -> None:
     with running(tmp_path, UPA_CDS_KNOWLEDGE=str(tmp_path)) as (process, _):
         assert process.wait(timeout=20) == 1

@@ -50,6 +50,7 @@ def test_a_new_folder_gets_its_database_and_key_before_the_workers_start(tmp_pat
     assert set(modes.values()) == {0o600}
 
 
+@pytest.mark.fault(27)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
 def test_what_is_in_the_queue_is_written_when_the_server_is_told_to_stop(
     tmp_path: Path, number: signal.Signals
@@ -80,6 +81,7 @@ def test_two_workers_and_one_file_keep_every_card_and_its_feedback_once(tmp_path
     assert counts(place_of(tmp_path)) == {"cards": len(issued), "feedback": len(issued), "waiting": 0}
 
 
+@pytest.mark.fault(26)
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the list of processes from /proc")
 def test_a_killed_worker_loses_what_it_had_not_written_and_feedback_is_taken_all_the_same(tmp_path: Path) -> None:
     place = own_database(tmp_path / "data")

@@ -253,6 +253,7 @@ def test_a_database_of_another_revision_is_neither_read_nor_written(
         assert caught.value.state == state
 
 
+@pytest.mark.fault(22)
 def test_a_database_of_an_earlier_program_is_older(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.store.engine.REVISIONS", (*REVISIONS, "9998"))
     with pytest.raises(StoreUnavailable) as caught:

@@ -10,6 +10,7 @@ from service.clients.auth import build_authenticator
 from service.commands.serve import refuse_open_door, serve
 from service.errors import SettingsError
 from service.settings import Client, Settings, load_settings
+from service.tls import refuse_unusable_authorities
 from tests.trust import BASE, Missing, client, pair
 
 PAGE = {"id": "page", "origins": ["https://ehr.example.org"]}
@@ -146,3 +147,14 @@ def test_a_private_key_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -
     with pytest.raises(SettingsError, match="give the public keys only") as caught:
         load_settings({"config": str(file)}, {})
     assert "canary" not in caught.value.message
+
+
+@pytest.mark.parametrize("change", [{"jwks_private": True}, {"jwks_ca_file": "ca.pem"}])
+def test_how_keys_are_fetched_needs_an_address_to_fetch_them_from(change: dict[str, object]) -> None:
+    assert "mean nothing without jwks_url" in refused(client(**change))
+
+
+def test_certificates_that_are_none_stop_the_start(tmp_path: Path) -> None:
+    table = client(jwks=Missing, jwks_url="https://ehr.example.org/jwks", jwks_ca_file=str(tmp_path / "none.pem"))
+    with pytest.raises(SettingsError, match=r"client ehr, jwks_ca_file .*none\.pem: it holds no certificates"):
+        refuse_unusable_authorities(Settings.model_validate({"clients": [table]}))

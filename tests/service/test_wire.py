@@ -58,6 +58,7 @@ def test_a_correct_request_is_read_without_deviations() -> None:
     assert request.deviations == ()
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize(
     ("change", "deviation"),
     [
@@ -211,6 +212,7 @@ def test_a_dangling_selection_is_dropped_and_counted() -> None:
     assert request.deviations == (Deviation.SELECTION_DANGLING,) * 2
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize("selections", [None, [], "", ["MedicationRequest/gone"], 5])
 def test_without_a_usable_selection_every_draft_counts(selections: object) -> None:
     body = make.order_select([make.draft("draft-1", "upadacitinib")])
@@ -218,6 +220,7 @@ def test_without_a_usable_selection_every_draft_counts(selections: object) -> No
     assert _read(body, SELECT).selections is None
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize(
     "body",
     [
