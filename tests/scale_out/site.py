@@ -1,4 +1,4 @@
-"""A site of two machines, as far as processes can be machines: PostgreSQL, haproxy, and clients that call all the time."""
+"""A site of two machines, as far as processes can be: PostgreSQL, haproxy, and clients that call all the time."""
 
 import http.client
 import json
