@@ -377,7 +377,7 @@ class _Builder:
             for item in exposures
             if item.established is not State.CURRENT and not self._protected(item)
             for fact in item.drafts
-            if fact.id and fact.status in {"draft", None}
+            if fact.addressable and fact.status in {"draft", None}
         }
         return list(removable.values())
 

@@ -4,10 +4,18 @@ Dates are plain days. A FHIR dateTime keeps its written date; a partial date has
 that its role asks for (the last possible day of an end, the first of a start). Durations are whole days.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+_ID = re.compile(r"[A-Za-z0-9.\-]+", flags=re.ASCII)
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text is an id in the letters of FHIR, however long (FHIR R4, Datatypes, id)."""
+    return _ID.fullmatch(text) is not None
 
 
 class System(StrEnum):
@@ -158,6 +166,11 @@ class MedicationFact:
     steps: tuple[DoseStep, ...] = ()
     outcomes: tuple[StatedOutcome, ...] = ()
     doubts: tuple[str, ...] = ()
+
+    @property
+    def addressable(self) -> bool:
+        """Say whether an action can name it."""
+        return self.id is not None and is_id(self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -413,7 +413,7 @@ class _Chooser:
         charted = {fact.ref for fact in self.situation.record.medications if fact.origin is Origin.CHART}
         for change in changes:
             same = [fact for fact in drafts if fact.ref == change.draft]
-            if len(same) != 1 or same[0].id is None or same[0].status not in _NEW or change.draft in charted:
+            if len(same) != 1 or not same[0].addressable or same[0].status not in _NEW or change.draft in charted:
                 return False
         return True
 
@@ -446,7 +446,7 @@ def order_in_force(exposure: Exposure) -> MedicationFact | None:
         for item in exposure.contributions
         if item.basis is Basis.ACTIVE and item.fact.kind is Kind.REQUEST and item.fact.origin is Origin.CHART
     ]
-    named = [fact for fact in orders if fact.id and fact.ref.startswith(_REQUESTS)]
+    named = [fact for fact in orders if fact.addressable and fact.ref.startswith(_REQUESTS)]
     return named[0] if len(orders) == len(named) == 1 else None
 
 

@@ -11,7 +11,8 @@ from cards.model import Paragraph
 LONGEST_DETAIL = 2_500
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # What is left of ASCII punctuation carries strengths and forms: 0.4 ML, 100 MG/ML, 0.1 %, (Humira), extended-release.
-_MARKUP = re.compile(r"[!\"#$&'*:;<=>?@\\^_`{|}~]|(?<!\d)\.|\.(?!\d)")
+# Of two slashes, with which an address without a scheme begins, one stays.
+_MARKUP = re.compile(r"[!\"#$&'*:;<=>?@\\^_`{|}~]|(?<!\d)\.|\.(?!\d)|/(?=/)")
 _ROUND = str.maketrans("[]", "()")
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _APART = str.maketrans(dict.fromkeys((chr(code) for code in range(128) if not chr(code).isalnum()), " "))

@@ -129,7 +129,7 @@ def create_app(
     app.register_blueprint(
         health_blueprint(settings, engine, trust, counts, store, ledger, memory, load, recorder, tallies, trail)
     )
-    app.register_blueprint(openapi_blueprint())
+    app.register_blueprint(openapi_blueprint(order_helper=settings.order_helper))
     if settings.order_helper:
         app.register_blueprint(order_helper_blueprint(settings, engine, trust, clock))
     site = Pages(_menu(settings), settings.frame_ancestors)

@@ -73,6 +73,7 @@ class Files:
     def write(self, said: InForce) -> None:
         """Replace what the process says, so that a reader never finds half of it."""
         fresh = self.state.with_suffix(".new")
+        fresh.touch(mode=0o600)
         fresh.write_bytes(msgspec.json.encode(said))
         fresh.replace(self.state)
 
@@ -80,6 +81,7 @@ class Files:
         """Write our process id and lock it for as long as the returned file is open; raises SettingsError."""
         try:
             # Appended to, so that the number of a process that holds it stays what it is.
+            self.pid.touch(mode=0o600)
             file = self.pid.open("a+", encoding="ascii")
         except OSError as error:
             raise SettingsError(f"{self.pid}: cannot be written ({error.strerror}). Mend the data folder.") from None

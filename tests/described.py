@@ -12,13 +12,17 @@ from referencing.jsonschema import DRAFT202012
 from service.openapi import openapi_document
 
 Json = dict[str, Any]
-_DOCUMENT = "urn:openapi"
+_ADDRESS = "urn:openapi"
+_DOCUMENTS = [openapi_document()]
 # What any answer over HTTP may have, whoever the server is.
 _OF_HTTP = {"content-type", "content-length", "date", "server", "connection", "transfer-encoding"}
 
 
-def departures(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
+def departures(
+    method: str, path: str, status: int, headers: Mapping[str, str], body: bytes, *, order_helper: bool = False
+) -> list[str]:
     """Name everything in which an answer is not as described; `path` may have a query."""
+    _use(order_helper)
     found = _answer(method.lower(), path.partition("?")[0], status)
     if found is None:
         return [f"{method} {path}: {status} is not described"]
@@ -26,6 +30,14 @@ def departures(method: str, path: str, status: int, headers: Mapping[str, str], 
     named = {name.lower(): value for name, value in headers.items()}
     told = (*_headers(answer, where, named), *_body(answer, where, named.get("content-type", ""), body))
     return [f"{method} {path} {status}: {each}" for each in told]
+
+
+def _use(order_helper: bool) -> None:
+    """Take the document of a site with the order helper, or of one without."""
+    if _DOCUMENTS[-1] is not (wanted := openapi_document(order_helper=order_helper)):
+        _DOCUMENTS[:] = [wanted]
+        _registry.cache_clear()
+        validator.cache_clear()
 
 
 def request_faults(path: str, request: Any) -> list[str]:
@@ -36,7 +48,7 @@ def request_faults(path: str, request: Any) -> list[str]:
 
 def _path(path: str) -> tuple[Json, str, str] | None:
     """Find a described address, one without parameters first."""
-    paths = openapi_document()["paths"]
+    paths = _DOCUMENTS[-1]["paths"]
     segments = path.split("/")
     for described in sorted(paths, key=lambda each: "{" in each):
         wanted = described.split("/")
@@ -93,7 +105,7 @@ def _body(answer: Json, where: tuple[str, ...], content_type: str, body: bytes) 
 
 
 def _at(where: tuple[str, ...]) -> Json:
-    value: Any = openapi_document()
+    value: Any = _DOCUMENTS[-1]
     for name in where:
         value = value[name]
     found: Json = value
@@ -104,12 +116,12 @@ def _at(where: tuple[str, ...]) -> Json:
 def validator(*where: str) -> Draft202012Validator:
     """Make the validator of a schema in the document."""
     pointer = "/".join(name.replace("~", "~0").replace("/", "~1") for name in where)
-    return Draft202012Validator({"$ref": f"{_DOCUMENT}#/{pointer}"}, registry=_registry())
+    return Draft202012Validator({"$ref": f"{_ADDRESS}#/{pointer}"}, registry=_registry())
 
 
 @cache
 def _registry() -> Registry[Any]:
-    document: Resource[Any] = DRAFT202012.create_resource(openapi_document())
+    document: Resource[Any] = DRAFT202012.create_resource(_DOCUMENTS[-1])
     empty: Registry[Any] = Registry()
-    made: Registry[Any] = empty.with_resource(_DOCUMENT, document)
+    made: Registry[Any] = empty.with_resource(_ADDRESS, document)
     return made

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableSequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +89,7 @@ class FakeFhirServer:
 
     script: Mapping[str, Script] = field(default_factory=dict)
     certificate: tuple[Path, Path] | None = None
-    seen: list[Seen] = field(default_factory=list)
+    seen: MutableSequence[Seen] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._closed = threading.Event()
@@ -119,7 +119,7 @@ class FakeFhirServer:
 
     def _start(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, daemon=True)
-        self._threads.append(thread)
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         thread.start()
 
     def _accept(self) -> None:

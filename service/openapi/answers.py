@@ -3,7 +3,7 @@
 from cards.build import LONGEST_SUMMARY
 from cards.model import Indicator, SelectionBehavior
 from cards.text import LONGEST_DETAIL
-from service.discovery import SERVICES, Service
+from service.discovery import Service
 from service.errors import ServiceError
 from service.in_force import Outcome
 from service.openapi.schema import (
@@ -29,24 +29,24 @@ from service.store import State
 from service.wire.request import Deviation
 
 
-def discovery() -> Json:
+def discovery(services: tuple[Service, ...]) -> Json:
     """Return the schema of the discovery document: these services, each as it is announced."""
-    count = len(SERVICES)
-    listed = {"type": "array", "minItems": count, "maxItems": count, "prefixItems": [_announced(it) for it in SERVICES]}
-    return whole(services={**listed, "items": False})
+    each = {"oneOf": [_announced(service) for service in services]}
+    return whole(services={**some(each, maxItems=len(services)), "minItems": len(services), "uniqueItems": True})
 
 
 def _announced(service: Service) -> Json:
-    return closed(
-        "hook id title description usageRequirements prefetch",
-        hook={"const": service.hook},
-        id={"const": service.id},
-        title={"const": service.title},
-        description={"const": service.description},
-        usageRequirements={"const": service.usage_requirements},
-        prefetch=whole(**{key: {"const": template} for key, template in service.prefetch.items()}),
-        version=described(TEXT, "Version of CDS Hooks, where the site announces one."),
-    )
+    members = {
+        "hook": {"const": service.hook},
+        "id": {"const": service.id},
+        "title": {"const": service.title},
+        "description": {"const": service.description},
+        "usageRequirements": {"const": service.usage_requirements},
+    }
+    if service.prefetch:
+        members["prefetch"] = whole(**{key: {"const": template} for key, template in service.prefetch.items()})
+    version = described(TEXT, "Version of CDS Hooks, where the site announces one.")
+    return closed(" ".join(members), **members, version=version)
 
 
 def cards() -> Json:
@@ -73,6 +73,20 @@ def card() -> Json:
     }
 
 
+def helper_cards() -> Json:
+    """Return the schema of the answer of the order helper, a test tool."""
+    one = whole(
+        uuid=UUID,
+        summary={**TEXT, "maxLength": LONGEST_SUMMARY},
+        detail=TEXT,
+        indicator={"const": Indicator.INFO},
+        source=whole(label=TEXT),
+        selectionBehavior={"const": SelectionBehavior.AT_MOST_ONE},
+        suggestions=some(ref("Suggestion")),
+    )
+    return whole(cards=some(one))
+
+
 def coding() -> Json:
     """Return the schema of a topic and of an override reason."""
     return whole(system=SYSTEM, code=TEXT, display=TEXT)
@@ -94,7 +108,7 @@ def action() -> Json:
             resource=described(
                 lenient("resourceType", resourceType=TEXT), "FHIR, in the version of the drafts of the call."
             ),
-            resourceId={"type": "string", "pattern": r"^[A-Za-z]+/\S+$"},
+            resourceId={"type": "string", "pattern": r"^[A-Za-z]+/[A-Za-z0-9.\-]+$"},
         ),
         "if": {"properties": {"type": {"const": "delete"}}},
         "then": {**by_id, "not": by_resource},
@@ -175,7 +189,6 @@ def _setting(name: str) -> Json:
 
 
 COMPONENTS = {
-    "Discovery": discovery,
     "Cards": cards,
     "Card": card,
     "Coding": coding,

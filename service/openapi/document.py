@@ -8,7 +8,7 @@ from typing import Any
 from service import __version__
 from service.dashboard.plots import PLOTS
 from service.dashboard.tables import TABLES
-from service.discovery import SCOPE, SERVICES, Service
+from service.discovery import ORDER_HELPER, SCOPE, SERVICES, Service
 from service.errors import (
     BodyTooLarge,
     DataUnavailable,
@@ -17,6 +17,7 @@ from service.errors import (
     NotReady,
     Overloaded,
     ReplayStoreUnavailable,
+    ServiceError,
     StoreUnavailable,
     TooManyAttempts,
     Unauthorized,
@@ -62,8 +63,8 @@ def _in_path(name: str) -> Json:
 
 
 @cache
-def openapi_document() -> dict[str, Any]:
-    """Describe the service. The same for every site: what a setting changes is said as what it can be."""
+def openapi_document(*, order_helper: bool = False) -> dict[str, Any]:
+    """Describe the service. What a setting changes is said as what it can be; only a test tool comes and goes."""
     return {
         "openapi": "3.1.1",
         "info": {
@@ -73,9 +74,9 @@ def openapi_document() -> dict[str, Any]:
             "description": f"{SCOPE} Calls are read leniently; answers are exactly as described here.",
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },
-        "paths": dict(_paths()),
+        "paths": dict(_paths(order_helper=order_helper)),
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas((*SERVICES, ORDER_HELPER) if order_helper else SERVICES),
             "headers": HEADERS,
             "responses": _elsewhere(),
             "securitySchemes": {
@@ -90,10 +91,11 @@ def openapi_document() -> dict[str, Any]:
     }
 
 
-def _schemas() -> Json:
+def _schemas(services: tuple[Service, ...]) -> Json:
     calls = {_named(service): hook_request(service) for service in SERVICES}
     answered = {name: schema() for name, schema in answers.COMPONENTS.items()}
-    return {**calls, "Feedback": feedback_request(), "Evidence": evidence(), **answered}
+    found = {"Discovery": answers.discovery(services)}
+    return {**calls, "Feedback": feedback_request(), **found, "Evidence": evidence(), **answered}
 
 
 def _named(service: Service) -> str:
@@ -111,13 +113,14 @@ def _elsewhere() -> Json:
     return {name: {**answer, "description": getdoc(said[name]) or ""} for name, answer in made.items()}
 
 
-def _paths() -> Iterator[tuple[str, Json]]:
+def _paths(*, order_helper: bool) -> Iterator[tuple[str, Json]]:
     yield "/cds-services", _called_from_pages("discovery", _get(_discovery()), "GET, HEAD, OPTIONS")
     for service in SERVICES:
-        at = f"/cds-services/{service.id}"
-        yield at, _called_from_pages(service.hook, {"post": operation(_call(service))}, "POST, OPTIONS")
-        taken = _called_from_pages(f"{service.hook}-feedback", {"post": operation(_feedback(service))}, "POST, OPTIONS")
-        yield f"{at}/feedback", taken
+        yield from _service(
+            service, service.hook, _call(service), _feedback(service.hook, StoreUnavailable, Overloaded)
+        )
+    if order_helper:
+        yield from _service(ORDER_HELPER, ORDER_HELPER.id, _HELPER, _feedback(ORDER_HELPER.id, UnknownService))
     for at, page in (("/evidence", _evidence()), ("/evidence/{rule}", _evidence_of_rule())):
         yield at, _called_from_pages(page.id, _get(page), "GET, HEAD, OPTIONS", page.parameters)
     yield from ((at, _get(page)) for at, page in _HEALTH.items())
@@ -126,12 +129,20 @@ def _paths() -> Iterator[tuple[str, Json]]:
     yield "/static/{digest}/{package}/{file}", _get(_FILE)
 
 
+def _service(service: Service, name: str, call: Operation, feedback: Operation) -> Iterator[tuple[str, Json]]:
+    at = f"/cds-services/{service.id}"
+    yield at, _called_from_pages(name, {"post": operation(call)}, "POST, OPTIONS")
+    taken = {"post": operation(feedback)}
+    yield f"{at}/feedback", _called_from_pages(f"{name}-feedback", taken, "POST, OPTIONS")
+
+
 def _get(page: Operation) -> Json:
     return {"get": operation(page), "head": head(page)}
 
 
 def _called_from_pages(id_: str, operations: Json, methods: str, parameters: tuple[Json, ...] = ()) -> Json:
-    by_path = [item for item in parameters if item["in"] == "path"]
+    # A preflight does not look which rule there is.
+    by_path = [{**item, "schema": {"type": "string"}} for item in parameters if item["in"] == "path"]
     return {**operations, "options": preflight(id_, methods) | ({"parameters": by_path} if by_path else {})}
 
 
@@ -150,12 +161,12 @@ def _call(service: Service) -> Operation:
     )
 
 
-def _feedback(service: Service) -> Operation:
+def _feedback(name: str, *errors: type[ServiceError]) -> Operation:
     return Operation(
-        f"{service.hook}-feedback",
+        f"{name}-feedback",
         "Take what clinicians did with cards. 200 when it is written.",
         component("FeedbackTaken"),
-        (*_READ, *_SIGNED, StoreUnavailable, Overloaded),
+        (*_READ, *_SIGNED, *errors),
         _body("Feedback"),
         signed=True,
     )
@@ -198,6 +209,14 @@ _HEALTH = {
         "readyz", "Can it answer, and with what? Counts are of one worker.", component("Readiness"), also=_NOT_READY
     ),
 }
+_HELPER = Operation(
+    ORDER_HELPER.id,
+    ORDER_HELPER.title,
+    {JSON: answers.helper_cards()},
+    (*_READ, *_SIGNED, UnknownService, NotReady),
+    _body(_named(ORDER_HELPER)),
+    signed=True,
+)
 _PERIOD: tuple[Json, ...] = tuple(
     {"name": name, "in": "query", "description": f"{what} day in UTC.", "schema": {"type": "string", "format": "date"}}
     for name, what in (("from", "First"), ("to", "Last"))

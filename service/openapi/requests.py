@@ -21,9 +21,13 @@ _OBJECT: Json = {"type": "object"}
 # "Patient/1" and even an address are read; its last segment has to be an id.
 _PATIENT: Json = {"type": "string", "pattern": r"[^\s/][^/]*/*\s*$"}
 _LOOSE_UUID: Json = {"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"}
+# RFC 3339, with a leap second; which years have a 29 February, no pattern says.
+_DAY = r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
+_YEAR = r"([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME: Json = {
     "type": "string",
-    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$",
+    "pattern": rf"^{_YEAR}-{_DAY}T{_CLOCK}:([0-5][0-9]|60)(\.[0-9]+)?(Z|[+-]{_CLOCK})$",
 }
 _NONE: Json = {"type": "null"}
 

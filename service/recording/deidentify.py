@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from cards.model import is_id
 from cards.text import escape
 from service import strict_json
 from service.discovery import PREFETCH
@@ -40,6 +41,7 @@ _STATUSES = range(100, 600)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _GONE = object()
+_NO_ID = "?"
 
 
 class Unreadable(Exception):
@@ -190,7 +192,10 @@ class Deidentifier:
 
     def _id(self, value: Any) -> Any:
         text = as_text(value)
-        return _GONE if text is None else self._hashed(text) if text else text
+        if not text:
+            return _GONE if text is None else text
+        # No action can name what is no id; with a plain hash one could.
+        return self._hashed(text) if is_id(text) else f"{_NO_ID}{self._hashed(text.removeprefix(_NO_ID))}"
 
     def _reference(self, value: Any) -> Any:
         text = as_text(value)

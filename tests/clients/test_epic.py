@@ -189,7 +189,7 @@ def test_each_of_several_orders_of_one_drug_is_described_by_its_own_words() -> N
     [
         ("RINVOQ 15 MG PO TB24", "RINVOQ 15 MG PO TB24"),
         ("Rinvoq <img src=x onerror=alert(1)>", "Rinvoq img src x onerror alert(1)"),
-        ("Rinvoq [now](https://evil.example/x)", "Rinvoq (now)(https //evil example/x)"),
+        ("Rinvoq [now](https://evil.example/x)", "Rinvoq (now)(https /evil example/x)"),
         ("Rinvoq **15** `mg`\n# 0.5", "Rinvoq 15 mg 0.5"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.cases import read_case
 from service.fhir import dstu2, r4, r5, stu3
 from service.recording.deidentify import Unreadable
 from service.recording.format import Exchange
@@ -21,6 +22,7 @@ from tests.recording.calls import (
     around,
     at,
     call,
+    exchange_of,
     kept,
     kept_request,
     kept_resource,
@@ -407,3 +409,12 @@ def test_every_element_that_an_answer_can_depend_on_is_in_the_policy() -> None:
         if place.partition(".")[2] not in people | {"priorPrescription.display"}
     }
     assert left_out == set()
+
+
+def test_what_is_no_id_is_none_in_a_recording_either() -> None:
+    """No action names such a draft, so none may name it when the recording is replayed."""
+    case = read_case("order-sign__draft-whose-id-is-an-address")
+    request = json.loads(kept(exchange_of(case)).request)
+    own = request["context"]["draftOrders"]["entry"][0]["resource"]["id"]
+    assert own.startswith("?")
+    assert is_hash(own[1:])

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from service.commands.demo import demonstration
+from tests.fakes import until
 
 ROOT = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "service", "demo"]
@@ -50,7 +51,7 @@ def test_nothing_is_left_behind() -> None:
         folder = Path(shown.curl.partition("@")[2].partition('"')[0]).parent
         assert folder.exists()
     assert not folder.exists()
-    assert set(threading.enumerate()) <= threads
+    until(lambda: set(threading.enumerate()) <= threads)
 
 
 @pytest.mark.enable_socket

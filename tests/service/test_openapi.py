@@ -1,8 +1,10 @@
 """/openapi.json is what the service does: every address, every answer, and what calls may be."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from openapi_spec_validator import validate
 from cards import KnowledgeError
 from service.app import create_app
 from service.cases import Case, case_names, read_case
-from service.discovery import SERVICES
+from service.discovery import ORDER_HELPER, SERVICES
+from service.in_force import Files, InForce, Knowledge, Outcome, Reload
 from service.openapi import openapi_document
 from service.pages.assets import assets
 from service.settings import Settings
@@ -58,8 +61,8 @@ def _rules(site: FlaskClient) -> Iterator[tuple[str, str]]:
         yield from ((path, method) for method in rule.methods or ())
 
 
-def _described() -> Iterator[tuple[str, str]]:
-    for path, item in openapi_document()["paths"].items():
+def _described(**settings: bool) -> Iterator[tuple[str, str]]:
+    for path, item in openapi_document(**settings)["paths"].items():
         plain = re.sub("{[^}]+}", "<>", path)
         for service in SERVICES:
             plain = plain.replace(service.id, "<>")
@@ -70,8 +73,27 @@ def test_every_address_of_the_service_is_described_with_its_methods_and_no_other
     assert set(_described()) == set(_rules(site))
 
 
-def test_the_document_is_open_api_3_1() -> None:
-    validate(openapi_document())
+def test_a_test_tool_that_is_switched_on_is_described_too(tmp_path: Path) -> None:
+    site = create_app(Settings(data_dir=tmp_path, order_helper=True, sandbox="off"), ready=True).test_client()
+    # Its preflight is that of any service.
+    own = {(path, method) for path, method in _described(order_helper=True) if method != "OPTIONS"}
+    assert own == {(path, method) for path, method in _rules(site) if method != "OPTIONS"}
+    path, feedback = f"/cds-services/{ORDER_HELPER.id}", {"feedback": [TOLD]}
+    for method, at, body in (
+        ("GET", "/cds-services", None),
+        ("POST", path, RECORDED),
+        ("POST", f"{path}/feedback", feedback),
+    ):
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = site.open(at, method=method, data=sent, content_type="application/json")
+        assert answer.status_code == 200
+        assert departures(method, at, 200, dict(answer.headers), answer.data, order_helper=True) == []
+    assert site.get("/openapi.json").get_json() == json.loads(json.dumps(openapi_document(order_helper=True)))
+
+
+@pytest.mark.parametrize("order_helper", [False, True])
+def test_the_document_is_open_api_3_1(order_helper: bool) -> None:
+    validate(openapi_document(order_helper=order_helper))
 
 
 def test_the_document_is_served_to_anybody_and_describes_itself(site: FlaskClient) -> None:
@@ -251,7 +273,11 @@ class TestOverHttp:
         monkeypatch.setattr("service.hooks.answer", fail)
         assert asked(site, "POST", SELECT, json={}) == (500, [])
 
-    def test_everything_that_a_site_can_set_keeps_readiness_as_described(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_everything_that_a_site_can_set_keeps_readiness_as_described(
+        self, tmp_path: Path, outcome: Outcome
+    ) -> None:
+        overlay = Path(str(files("fhir_fixtures"))) / "overlays" / "example.yaml"
         settings = Settings(
             data_dir=tmp_path,
             record_dir=tmp_path / "recordings",
@@ -261,7 +287,11 @@ class TestOverHttp:
             options=("infliximab",),
             remember_exceptions_days=90,
             announce_version="3.0.0",
+            overlay=overlay,
         )
+        problems = ("x: y",) if outcome is Outcome.REFUSED else ()
+        last = Reload(1, outcome, "2026-03-16T12:00:00+00:00", problems)
+        Files.of(settings).write(InForce(os.getppid(), Knowledge("1.0.0", "ab" * 32), last))
         site = create_app(settings, ready=True).test_client()
         assert asked(
             site,
@@ -271,6 +301,7 @@ class TestOverHttp:
             content_type="application/json",
         ) == (200, [])
         assert asked(site, "GET", "/readyz") == (200, [])
+        assert site.get("/readyz").get_json().keys() >= {"overlay", "reload", "recording", "options"}
         assert asked(site, "GET", "/cds-services") == (200, [])
 
 
