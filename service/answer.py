@@ -42,6 +42,7 @@ from service.trust import Profile
 from service.wire import FhirVersion, HookRequest, Reshaped
 
 EVIDENCE_LINK = "All evidence behind this card, with its verification state"
+REPORT_LINK = "Report a problem with this warning"
 Documented = Callable[[str], tuple[DocumentedException, ...]]
 """Gives the exceptions that were documented for a patient, by its id."""
 
@@ -61,6 +62,7 @@ class Options:
     fhir_servers: tuple[FhirServer, ...] = ()
     fhir_seconds: float = 1.2
     profile: Profile = "spec"
+    report_problem_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ def build_engine(settings: Settings) -> Engine:
         settings.fhir_servers,
         settings.fhir_seconds,
         settings.profile,
+        settings.report_problem_url,
     )
     return Engine(catalogue, Recogniser(catalogue, catalogue.subject), options, overlaid)
 
@@ -366,16 +369,19 @@ class _Call:
 
 
 def _linked(cards: tuple[Card, ...], engine: Engine) -> tuple[Card, ...]:
-    """Return the cards with what the site's public address adds: a warning of a rule leads to its evidence."""
-    base, rules = engine.options.public_base_url, engine.catalogue.rules
-    if base is None:
+    """Return the cards with what the site's addresses add: loud ones lead to evidence and to a page for faults."""
+    evidence, report = engine.options.public_base_url, engine.options.report_problem_url
+    if evidence is None and report is None:
         return cards
-    return tuple(
-        replace(card, links=(*card.links, Link(EVIDENCE_LINK, f"{base}/evidence/{card.key}")))
-        if card.key in rules and card.indicator in LOUD
-        else card
-        for card in cards
-    )
+
+    def links(card: Card) -> tuple[Link, ...]:
+        of_rule = evidence is not None and card.key in engine.catalogue.rules
+        return (
+            *((Link(EVIDENCE_LINK, f"{evidence}/evidence/{card.key}"),) if of_rule else ()),
+            *((Link(REPORT_LINK, report),) if report else ()),
+        )
+
+    return tuple(replace(card, links=(*card.links, *links(card))) if card.indicator in LOUD else card for card in cards)
 
 
 def _written(cards: tuple[Card, ...], body: bytes, request: HookRequest, ids: "_Ids", version: FhirVersion) -> bytes:

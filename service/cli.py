@@ -24,6 +24,7 @@ from service.commands.dashboard import dashboard
 from service.commands.export import export
 from service.commands.record import record
 from service.commands.replay import replay
+from service.commands.review import review
 from service.commands.store import db, rates
 from service.errors import ServiceError
 
@@ -89,6 +90,7 @@ cli.add_command(export)
 cli.add_command(record)
 cli.add_command(rates)
 cli.add_command(replay)
+cli.add_command(review)
 cli.add_command(token)
 
 

@@ -1,4 +1,4 @@
-"""The headers of every answer: a request id, who may call from a web page, and that it is kept and guessed by nobody.
+"""The headers of every answer: a request id, who may call from a web page, and what a browser may not do with it.
 
 They are added outside of Flask, to the plain list that WSGI has: its headers are searched and copied for each of them.
 """
@@ -11,7 +11,15 @@ from service.cors import cors_headers
 from service.settings import Settings
 
 REQUEST_ID = "upa_cds.request_id"
-_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+# What is no page needs nothing of a browser: should one show it, it loads, runs and frames nothing.
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+TWO_YEARS = "max-age=63072000"
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", NO_PAGE),
+)
 
 Header = tuple[str, str]
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -22,6 +30,8 @@ def with_headers(application: Wsgi, settings: Settings) -> Wsgi:
 
     What an answer says itself stays.
     """
+    # Where another program ends TLS, this is that program's to say.
+    always = (*_ALWAYS, ("Strict-Transport-Security", TWO_YEARS)) if settings.tls_cert else _ALWAYS
 
     def outer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ[REQUEST_ID] = request_id = telemetry.request_id(environ.get("HTTP_X_REQUEST_ID"))
@@ -30,7 +40,7 @@ def with_headers(application: Wsgi, settings: Settings) -> Wsgi:
         def start(status: str, headers: Sequence[Header], error: Any = None) -> Any:
             allowed = cors_headers(origin, settings).items()
             said = {name.lower() for name, _ in headers}
-            added = [item for item in (*allowed, *_ALWAYS) if item[0].lower() not in said]
+            added = [item for item in (*allowed, *always) if item[0].lower() not in said]
             return start_response(status, [*headers, *added, ("X-Request-ID", request_id)], error)
 
         return application(environ, start)

@@ -76,6 +76,14 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _page_address(value: str) -> str:
+    """Accept the https address of a page as it is; it stands on cards, so nobody's password has a place in it."""
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
+        raise ValueError("give an absolute https address without user name and password")
+    return value
+
+
 def _web_origin(value: str) -> str:
     """Accept `https://host[:port]`, as browsers write it in the Origin header (RFC 6454, section 7)."""
     address = _web_address(value)
@@ -220,6 +228,10 @@ class Settings(BaseModel):
         description="Address under which clients and clinicians reach this service: the aud of tokens starts with it, "
         "and links appear only with it.",
     )
+    report_problem_url: Annotated[str, AfterValidator(_page_address)] | None = Field(
+        default=None,
+        description="Page of the site where clinicians report wrong warnings; these link to it and tell it nothing.",
+    )
     sandbox: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="The page /sandbox to try the service: `auto` is on where only this machine is served, "
@@ -298,6 +310,11 @@ class Settings(BaseModel):
         description="PostgreSQL to keep cards and feedback in (postgresql://user:password@host/database); "
         "without it SQLite in data_dir.",
     )
+    used_tokens: Literal["data_dir", "database"] = Field(
+        default="data_dir",
+        description="Where used tokens are remembered: `database` (of database_url) for several machines behind one "
+        "address; then no call with a token is answered without it.",
+    )
     feedback_retention_days: int = Field(
         default=400, ge=1, le=36_500, description="How long `upa-cds db prune` keeps issued cards and their feedback."
     )
@@ -340,6 +357,13 @@ class Settings(BaseModel):
         if wanted and not all(is_loopback(host) for host in hosts):
             raise ValueError("it is a test tool for one machine: listen on 127.0.0.1, without another public_base_url")
         return wanted
+
+    @field_validator("used_tokens")
+    @classmethod
+    def _shared_somewhere(cls, where: str, info: ValidationInfo) -> str:
+        if where == "database" and info.data.get("database_url") is None:
+            raise ValueError("it needs a PostgreSQL that all machines reach: set database_url")
+        return where
 
     @field_validator("clients")
     @classmethod

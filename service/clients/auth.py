@@ -23,6 +23,7 @@ from service.clients.jwks_fetch import Fetch, fetch_jwks, key_address
 from service.clients.jwt import Reason, Token, check_claims, read_token, signed_by
 from service.errors import KeysUnavailable, SettingsError, Unauthorized
 from service.settings import ANYONE, Client, Settings
+from service.store import Place
 from service.trust import is_loopback
 
 CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
@@ -131,7 +132,17 @@ def build_authenticator(settings: Settings, own: Iterable[Client] = (), *, fetch
     clients = (*(client for client in settings.clients if client.has_keys), *own)
     _refuse_unusable_keys(clients)
     keys = {client.id: client_keys(client, fetch=fetch) for client in clients}
-    return Authenticator(base_addresses(settings), clients, keys, SqliteReplayStore(settings.data_dir / FILE))
+    return Authenticator(base_addresses(settings), clients, keys, replay_store(settings))
+
+
+def replay_store(settings: Settings) -> ReplayStore:
+    """Give the store of used tokens that the settings choose; nothing is opened yet."""
+    if settings.used_tokens == "data_dir":
+        return SqliteReplayStore(settings.data_dir / FILE)
+    # Only who wants it shared needs a database to answer a call.
+    from service.clients.shared_jti import SharedReplayStore
+
+    return SharedReplayStore(Place.of(settings))
 
 
 def client_keys(client: Client, *, fetch: Fetch = fetch_jwks) -> CachedKeys:

@@ -42,6 +42,11 @@ class ReplayStore(Protocol):
         """Raise ReplayStoreUnavailable if tokens cannot be remembered now."""
 
 
+def digest(client: str, jti: str) -> bytes:
+    """Give what is kept of a token, 32 bytes; what is of the client cannot pass for what is of the token."""
+    return sha256(f"{len(client)}:{client}{jti}".encode()).digest()
+
+
 @dataclass(slots=True)
 class SqliteReplayStore:
     """The store of one machine. Safe between threads and processes, also between those that fork."""
@@ -56,10 +61,9 @@ class SqliteReplayStore:
 
     def first_use(self, client: str, jti: str, *, expires: float, now: float) -> bool:
         """Remember a token; see ReplayStore."""
-        token = sha256(f"{len(client)}:{client}{jti}".encode()).digest()
         with self._lock:
             try:
-                return _remember(self._opened(), token, int(expires) + 1, int(now))
+                return _remember(self._opened(), digest(client, jti), int(expires) + 1, int(now))
             except (sqlite3.Error, OSError) as error:
                 self._close()
                 raise _unavailable() from error

@@ -19,7 +19,7 @@ UNUSABLE = 1
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _site(command: Command) -> Command:
+def site_options(command: Command) -> Command:
     """Add the options that say which database is meant; its URL is a secret and no option."""
     command = click.option("--data-dir", metavar="DIR", help="Data folder.")(command)
     return click.option("--config", metavar="FILE", help="TOML file with settings.")(command)
@@ -31,7 +31,7 @@ def db() -> None:
 
 
 @db.command()
-@_site
+@site_options
 def upgrade(**flags: str | None) -> None:
     """Bring the database to the state that this version needs; with PostgreSQL before the new version starts."""
     from service.settings import load_settings
@@ -42,12 +42,12 @@ def upgrade(**flags: str | None) -> None:
     try:
         before = migrate(place)
     except StoreUnavailable as error:
-        _refuse(place, error)
+        refuse(place, error)
     click.echo(f"{place}: {'nothing to do' if before is State.USABLE else f'upgraded, it was {before}'}")
 
 
 @db.command()
-@_site
+@site_options
 def status(**flags: str | None) -> None:
     """Say whether the database can be used, and how much is in it.
 
@@ -62,14 +62,14 @@ def status(**flags: str | None) -> None:
             store.check()
             counted = store.counts()
     except StoreUnavailable as error:
-        _refuse(place, error)
+        refuse(place, error)
     click.echo(f"{place}: {State.USABLE}")
     cards, feedback, waiting = counted["cards"], counted["feedback"], counted["waiting"]
     click.echo(f"{cards} cards, {feedback} entries of feedback, {waiting} of them without card")
 
 
 @db.command()
-@_site
+@site_options
 def prune(**flags: str | None) -> None:
     """Delete cards older than feedback_retention_days, their feedback, and feedback whose card never came."""
     from service.ledger import WAITING
@@ -83,14 +83,14 @@ def prune(**flags: str | None) -> None:
             cards, feedback = store.prune(now - timedelta(days=site.feedback_retention_days))
             unmatched = store.drop_unmatched(now - WAITING)
     except StoreUnavailable as error:
-        _refuse(place, error)
+        refuse(place, error)
     click.echo(f"Deleted {cards} cards, {feedback} entries of their feedback, {unmatched} entries without card.")
 
 
 @click.command()
 @click.option("--since", "day", metavar="DATE", help="Count cards issued on this day or later, YYYY-MM-DD.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rates as JSON.")
-@_site
+@site_options
 def rates(*, day: str | None, as_json: bool, **flags: str | None) -> None:
     """Count how often cards were overridden and accepted: by rule, hook, client, indicator and week, with reasons."""
     import json
@@ -101,17 +101,18 @@ def rates(*, day: str | None, as_json: bool, **flags: str | None) -> None:
     from service.store import Place, opened
 
     site = load_settings(flags)
-    place, since = Place.of(site), _since(day, site)
+    place, since = Place.of(site), read_day(day, site)
     try:
         with opened(place, patient=True) as store:
             found = count(store.outcomes(since), since.date() if since else None)
     except StoreUnavailable as error:
-        _refuse(place, error)
+        refuse(place, error)
     said = rates_text.as_json(found)
     click.echo(json.dumps(said, indent=2) if as_json else rates_text.as_text(found), nl=as_json)
 
 
-def _since(day: str | None, site: "Settings") -> datetime | None:
+def read_day(day: str | None, site: "Settings") -> datetime | None:
+    """Give the beginning of a day in the site's zone. Raises BadParameter for what is no day."""
     if day is None:
         return None
     try:
@@ -120,7 +121,8 @@ def _since(day: str | None, site: "Settings") -> datetime | None:
         raise click.BadParameter(f"{day} is no day. Write it as YYYY-MM-DD.", param_hint="--since") from None
 
 
-def _refuse(place: object, error: StoreUnavailable) -> NoReturn:
+def refuse(place: object, error: StoreUnavailable) -> NoReturn:
+    """Say on standard error how the database stands and what to do, and exit."""
     from service.store import State
 
     remedy = {

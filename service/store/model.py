@@ -125,6 +125,9 @@ class FeedbackStore(Protocol):
     def calls(self, since: date, until: date) -> Mapping[CallKind, int]:
         """Return how many calls of each kind there were from the one day to the other, both included."""
 
+    def issued(self, since: datetime | None = None) -> Iterator[IssuedCard]:
+        """Yield every card issued since then whose drugs are clear, in the order of time."""
+
     def drop_unmatched(self, received_before: datetime) -> int:
         """Delete feedback that came before then and whose card never did; return how many entries."""
 

@@ -102,6 +102,15 @@ class SqlStore:
                     row.reason_code,
                 )
 
+    def issued(self, since: datetime | None = None) -> Iterator[IssuedCard]:
+        """Yield cards as they were kept; one that was issued for two sets of ingredients tells of neither."""
+        asked = select(ISSUED).where(~ISSUED.c.ambiguous).order_by(ISSUED.c.issued_at, ISSUED.c.client, ISSUED.c.card)
+        if since is not None:
+            asked = asked.where(ISSUED.c.issued_at >= since)
+        with self._connected(reads=True) as connection:
+            for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(asked):
+                yield _issued_card(row)
+
     def add_calls(self, counted: Mapping[CallKind, int]) -> None:
         """Add counts; those of other processes are added to, never overwritten."""
         insert = self._insert(CALLS)
@@ -244,6 +253,25 @@ def _issued_row(card: IssuedCard) -> dict[str, Any]:
         "user_hmac": card.user,
         "issued_at": card.issued_at,
     }
+
+
+def _issued_card(row: Row[Any]) -> IssuedCard:
+    return IssuedCard(
+        client=row.client,
+        card=row.card,
+        rule=row.rule,
+        indicator=row.indicator,
+        hook=row.hook,
+        service=row.service,
+        shown=row.shown,
+        ingredients=tuple(row.ingredients.split()),
+        suggestions=row.suggestions,
+        knowledge_version=row.knowledge_version,
+        knowledge_sha256=row.knowledge_sha256,
+        patient=row.patient_hmac,
+        user=row.user_hmac,
+        issued_at=row.issued_at,
+    )
 
 
 def _feedback_row(client: str, entry: FeedbackEntry, received_at: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 # In their order; the last one is what this program reads and writes.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -102,4 +103,13 @@ CALLS = Table(
     # The upper end of a bucket of the histogram of latency; 0 is beyond the last one.
     Column("up_to_ms", Integer, primary_key=True),
     Column("calls", BigInteger, nullable=False),
+)
+
+# The hash of client and jti, and when the token has expired (seconds of the epoch); see `service.clients.shared_jti`.
+USED = Table(
+    "used_token",
+    METADATA,
+    Column("token", LargeBinary(32), primary_key=True),
+    Column("expires", BigInteger, nullable=False),
+    Index("used_token_expires", "expires"),
 )

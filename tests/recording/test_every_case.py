@@ -40,9 +40,9 @@ def _cases() -> Iterator[Case]:
 
 
 def _compared(value: Any) -> Any:
-    """Leave out what follows from the hashed ids alone, and the host of our own pages."""
+    """Leave out what follows from the hashed ids alone, and which addresses the site has."""
     if isinstance(value, dict):
-        links = {"url": value["url"].rpartition("/evidence/")[2]} if value.get("type") == "absolute" else {}
+        links = {"url": value["url"].partition("/evidence/")[2]} if value.get("type") == "absolute" else {}
         return {key: _compared(part) for key, part in value.items() if key != "uuid"} | links
     return [_compared(part) for part in value] if isinstance(value, list) else value
 
