@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,17 @@ def nothing_withheld() -> Iterator[None]:
     assert counts.seen() == before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _packaged_knowledge_is_read_once() -> Iterator[None]:
+    """Spare hundreds of tests that make a site the reading of what nothing can change while they run."""
+    packaged = cache(load_catalogue)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "service.knowledge.load_catalogue", lambda folder=None: load_catalogue(folder) if folder else packaged()
+        )
+        yield
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data")
@@ -52,12 +64,6 @@ def shell(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Shell:
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     return load_catalogue()
-
-
-@pytest.fixture
-def knowledge_read_once(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every application of a test with the packaged knowledge, which is not read anew for each."""
-    monkeypatch.setattr("service.answer.site_knowledge", lambda settings: (catalogue, None))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The plots of the dashboard, as SVG pictures by pygal; each has a table beside it with the same numbers."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,9 @@ def _chart(kind: str, title: str, **others: Any) -> "Graph":
     # Some 0.2 s that a worker whose dashboard nobody opens need not spend.
     import pygal
     from pygal.style import Style
+
+    # It adds a finder of old plug-ins to every later import of the process, which Python warns of.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
     style = Style(
         background="transparent",

@@ -1,6 +1,7 @@
 """The dashboard as somebody sees it who runs the service."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,11 @@ def test_a_plot_is_a_picture_without_script_or_address(busy: FlaskClient, name: 
     assert "<svg" in text
     assert not re.search(r"<script|\bon\w+=|href=\"http", text)
     assert "script-src" not in answer.headers["Content-Security-Policy"]
+
+
+def test_drawing_leaves_the_imports_of_the_process_as_they_were(busy: FlaskClient) -> None:
+    busy.get("/dashboard/alerts.svg?from=2026-03-01")
+    assert all(hasattr(finder, "find_spec") for finder in sys.meta_path)
 
 
 @pytest.mark.parametrize("name", TABLES)

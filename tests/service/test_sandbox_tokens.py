@@ -18,7 +18,6 @@ from tests.databases import own_database
 from tests.fakes import SELECT, SIGN
 from tests.trust import BASE, bearer, client
 
-pytestmark = pytest.mark.usefixtures("knowledge_read_once")
 NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
 CASE = read_case("order-select__upadacitinib-beside-current-infliximab")
 HERE = "http://127.0.0.1:8000"
