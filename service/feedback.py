@@ -1,6 +1,6 @@
 """The feedback pages: what clinicians did with the cards (CDS Hooks 2.0.1, Feedback)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
@@ -8,18 +8,14 @@ from flask import Blueprint, Response, g
 
 from service import wire
 from service.audit.decision import Reaction
-from service.audit.trail import Trail
 from service.bounded import Bounded, TooSlow
-from service.clients.auth import Authenticator
 from service.discovery import Service
 from service.errors import StoreUnavailable
-from service.hooks import Clock, caller, named_service, read_body, request_deviations
-from service.in_flight import InFlight
-from service.ledger import Ledger
+from service.hooks import caller, named_service, read_body, request_deviations
 from service.pseudonyms import Pseudonyms
-from service.settings import Client, Settings
-from service.store import FeedbackEntry, FeedbackStore, State
-from service.telemetry import Counts
+from service.settings import Client
+from service.site import Site
+from service.store import FeedbackEntry, State
 from service.wire import Told
 
 # Feedback may not use up the threads that calls need, however slow the database is.
@@ -28,19 +24,10 @@ LARGEST_BODY = 2 * 1024**2
 ELSEWHERE = "feedback-on-card-of-another-client"
 
 
-def feedback_blueprint(
-    settings: Settings,
-    trust: Authenticator,
-    clock: Clock,
-    counts: Counts,
-    store: Callable[[], FeedbackStore],
-    pseudonyms: Pseudonyms,
-    ledger: Ledger,
-    in_flight: InFlight,
-    trail: Trail | None = None,
-) -> Blueprint:
+def feedback_blueprint(site: Site) -> Blueprint:
     """Make the feedback page of every service. It answers 200 when the feedback is written, and 503 until then."""
     pages = Blueprint("feedback", __name__)
+    settings, in_flight, counts = site.settings, site.in_flight, site.counts
     bounded = Bounded(slots=SLOTS, seconds=SECONDS)
     limit = min(settings.max_body_bytes, LARGEST_BODY)
 
@@ -49,24 +36,24 @@ def feedback_blueprint(
     def feedback(service_id: str) -> Response:
         service = named_service(service_id)
         with in_flight.call():
-            return answered(service, clock())
+            return answered(service, site.clock())
 
     def answered(service: Service, now: datetime) -> Response:
-        client = caller(trust, service, now, feedback=True)
+        client = caller(site.trust, service, now, feedback=True)
         with in_flight.waiting_for_caller():
             body = read_body(limit)
         deviations = request_deviations()
         given = wire.read_feedback(body, now)
         counts.add((*deviations, *given.deviations))
-        keep = partial(_entries, client, given.entries, pseudonyms, comments=settings.user_comments == "keep")
+        keep = partial(_entries, client, given.entries, site.pseudonyms, comments=settings.user_comments == "keep")
         try:
-            taken = bounded(lambda: store().add_feedback(client.id, keep(), now))
+            taken = bounded(lambda: site.store().add_feedback(client.id, keep(), now))
         except (TooSlow, OSError) as error:
             raise StoreUnavailable(State.UNUSABLE) from error
-        ledger.start()
-        if trail is not None:
+        site.ledger.start()
+        if site.trail is not None:
             for told in given.entries:
-                trail.take(_reaction(told, client, now))
+                site.trail.take(_reaction(told, client, now))
         counts.add([ELSEWHERE] * taken.elsewhere)
         g.said = {
             **g.get("said", {}),

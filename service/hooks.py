@@ -1,41 +1,27 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
-from time import monotonic, perf_counter
-from typing import Any
-from uuid import uuid4
+from functools import lru_cache
+from time import monotonic
 
 import msgspec
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
-from cards.detect import DocumentedException
 from cards.model import Gap
-from service import wire
-from service.answer import OVER_HTTP, Answer, Engine, answer
-from service.audit.decision import Decision
-from service.audit.trail import Trail
+from service.answer import Answer, Engine, answer
 from service.clients.auth import Authenticator
 from service.clients.jwks import WAIT_SECONDS
 from service.discovery import Service, discovery_document, service_by_id
-from service.documented import Memory
-from service.errors import BodyTooLarge, NotReady, ServiceError, UnknownService, UnsupportedMedia
-from service.fhir_access.fetch import FhirCall, FhirReader
+from service.errors import BodyTooLarge, ServiceError, UnknownService, UnsupportedMedia
 from service.fhir_access.log import ANOTHER_PATIENT, ObservedFhir, warn_of
 from service.fhir_access.remaining import Remaining
-from service.in_flight import InFlight
-from service.ledger import IssuedCall, Ledger
-from service.recording.format import Exchange
-from service.recording.recorder import Recorder
-from service.settings import ANYONE, Client, Settings
-from service.tallies import FAILED, REFUSED, Tallies
+from service.ledger import IssuedCall
+from service.settings import ANYONE, Client
+from service.site import Site
 from service.telemetry import Counts
-
-Clock = Callable[[], datetime]
+from service.traces import Call, leave_traces, note
 
 MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
 CHUNK = 64 * 1024
@@ -43,47 +29,14 @@ CHUNK = 64 * 1024
 WHOLE = "body_was_read"
 _LENGTH = re.compile(r"[1-9][0-9]{0,14}")
 JSON = "application/json"
-KNOWLEDGE_HEADER = "X-Knowledge"
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A call that was read, for the recording."""
-
-    service: Service
-    client: Client
-    now: datetime
-    body: bytes
-    reads: tuple[FhirCall, ...] = ()
-    exceptions: tuple[DocumentedException, ...] = ()
-
-
-def hooks_blueprint(
-    settings: Settings,
-    engine: Engine | None,
-    trust: Authenticator,
-    clock: Clock,
-    counts: Counts,
-    memory: Memory,
-    ledger: Ledger,
-    tallies: Tallies,
-    in_flight: InFlight,
-    fhir: FhirReader = OVER_HTTP,
-    recorder: Recorder | None = None,
-    trail: Trail | None = None,
-) -> Blueprint:
-    """Make the pages of one site. `clock` gives an aware time and is asked once per call; `fhir` reads from servers."""
+def hooks_blueprint(site: Site) -> Blueprint:
+    """Make the pages of one site."""
     pages = Blueprint("hooks", __name__)
+    leave_traces(pages, site)
+    settings, in_flight, counts = site.settings, site.in_flight, site.counts
     longest, zone = settings.max_body_bytes, settings.zone
-    pages.after_request(lambda response: _tallied(response, tallies))
-    if engine is not None:
-        named = named_knowledge(engine.catalogue.version, engine.catalogue.sha256)
-        pages.after_request(lambda response: _named_by(response, named))
-    if recorder is not None:
-        pages.after_request(lambda response: _recorded(response, recorder, settings, engine))
-
-    if trail is not None:
-        pages.after_request(lambda response: _audited(response, trail, engine))
 
     # OPTIONS of these pages is a browser's preflight; the application answers it.
     @pages.get("/cds-services", provide_automatic_options=False)
@@ -97,32 +50,31 @@ def hooks_blueprint(
     def call(service_id: str) -> Response:
         service = named_service(service_id)
         with in_flight.call():
-            return answered(service, clock())
+            return answered(service, site.clock())
 
     def answered(service: Service, now: datetime) -> Response:
         began = monotonic()
-        client = caller(trust, service, now, seconds=settings.fhir_seconds)
+        client = caller(site.trust, service, now, seconds=settings.fhir_seconds)
         waited = monotonic() - began
         g.tallied = (now, client.id, service.hook)
         with in_flight.waiting_for_caller():
             body = read_body(longest)
         deviations = request_deviations()
-        if engine is None:
-            raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        g.call = _Call(service, client, now, body)
-        today, reader = now.astimezone(zone).date(), ObservedFhir(Remaining(fhir, waited))
-        documented = memory.of(client, engine.catalogue, today)
+        engine = site.usable_engine()
+        g.call = Call(service, client, now, body)
+        today, reader = now.astimezone(zone).date(), ObservedFhir(Remaining(site.fhir, waited))
+        documented = site.memory.of(client, engine.catalogue, today)
         try:
             given = answer(body, service, engine=engine, on=today, client=client, fhir=reader, documented=documented)
         except ServiceError:
-            _note(recorder, reads=reader.calls())
+            note(site.recorder, reads=reader.calls())
             counts.add(reader.words())
             g.said = {**g.get("said", {}), **reader.said()}
             raise
         if given.issued:
-            ledger.put(_issued(given, service, engine, client, now))
+            site.ledger.put(_issued(given, service, engine, client, now))
         g.given = given
-        _note(recorder, reads=given.fhir_calls, exceptions=given.exceptions)
+        note(site.recorder, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
         said, words = g.said, (*reader.words(given.trace.fhir), *_mixed_up(given))
         _tell(counts, deviations, words)
@@ -152,29 +104,11 @@ def _mixed_up(given: Answer) -> tuple[str, ...]:
     return (ANOTHER_PATIENT,) if strangers else ()
 
 
-def named_knowledge(version: str, sha256: str) -> str:
-    """Name a state of the knowledge for a header: its version, with the hash as build metadata (SemVer 2.0.0, 10)."""
-    return f"{version}{'.' if '+' in version else '+'}{sha256[:8]}"
-
-
-def _named_by(response: Response, named: str) -> Response:
-    """Name the knowledge that an answer comes from, to those who may have one."""
-    if g.get("call") is not None:
-        response.headers[KNOWLEDGE_HEADER] = named
-    return response
-
-
 def _issued(given: Answer, service: Service, engine: Engine, client: Client, now: datetime) -> IssuedCall:
     known = engine.catalogue
     return IssuedCall(
         client.id, service.id, service.hook, now, known.version, known.sha256, given.issued, given.patient, given.user
     )
-
-
-def _note(recorder: Recorder | None, **found: Any) -> None:
-    """Add to what will be recorded of a call, where calls are recorded."""
-    if recorder is not None:
-        g.call = replace(g.call, **found)
 
 
 def caller(
@@ -193,75 +127,6 @@ def caller(
     if client is not ANYONE:
         g.said = {**g.get("said", {}), "client": client.id}
     return client
-
-
-def _tallied(response: Response, tallies: Tallies) -> Response:
-    """Count a call of somebody who may call, whatever became of it."""
-    if tallied := g.get("tallied"):
-        status = response.status_code
-        outcome = g.said["outcome"] if status < 400 else REFUSED if status < 500 else FAILED
-        at, client, hook = tallied
-        tallies.add(at, client, hook, outcome, (perf_counter() - g.began) * 1000)
-    return response
-
-
-def _recorded(response: Response, recorder: Recorder, settings: Settings, engine: Engine | None) -> Response:
-    """Have a call recorded once its answer is on its way; what was refused before its body was read is not."""
-    call: _Call | None = g.get("call")
-    if call is not None and engine is not None:
-        exchange = Exchange(
-            id=uuid4().hex,
-            at=call.now,
-            on=call.now.astimezone(settings.zone).date(),
-            service=call.service.id,
-            hook=call.service.hook,
-            request=call.body,
-            fhir_calls=call.reads,
-            status=response.status_code,
-            response=response.get_data(),
-            latency_ms=round((perf_counter() - g.began) * 1000, 1),
-            knowledge_version=engine.catalogue.version,
-            knowledge_sha256=engine.catalogue.sha256,
-            client=None if call.client is ANYONE else call.client.id,
-            profile=settings.profile if call.client is ANYONE else call.client.profile,
-            jurisdiction=settings.jurisdiction,
-            exceptions=call.exceptions,
-        )
-        recorder.expect()
-        response.call_on_close(partial(recorder.take, exchange))
-    return response
-
-
-def _audited(response: Response, trail: Trail, engine: Engine | None) -> Response:
-    """Have an answer entered in the audit trail; what was refused before its body was read decided nothing."""
-    call: _Call | None = g.get("call")
-    if call is not None and engine is not None:
-        given: Answer | None = g.get("given")
-        known = engine.catalogue
-        decision = Decision(
-            at=call.now,
-            request_id=g.request_id,
-            service=call.service.id,
-            hook=call.service.hook,
-            client=call.client.id,
-            status=response.status_code,
-            outcome="failed" if given is None or response.status_code >= 400 else given.outcome,
-            knowledge_version=known.version,
-            knowledge_sha256=known.sha256,
-            patient=_patient(call) if given is None else given.patient,
-        )
-        if given is not None:
-            decision = replace(decision, rules=given.rules, gaps=given.gaps, cards=given.issued)
-        trail.take(decision)
-    return response
-
-
-def _patient(call: _Call) -> str | None:
-    """Find whose call it was that could not be answered, if it says so."""
-    try:
-        return wire.read_request(call.body, call.service).patient
-    except ServiceError:
-        return None
 
 
 def read_body(limit: int) -> bytes:

@@ -4,8 +4,7 @@ The picker of the public CDS Hooks sandbox has no upadacitinib and no biologic. 
 with the setting `order_helper`, on loopback, and says nothing about safety.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -16,12 +15,10 @@ from cards import Catalogue
 from cards.catalogue import Category
 from cards.model import Code, System
 from service import wire
-from service.answer import Engine
-from service.clients.auth import Authenticator
 from service.discovery import ORDER_HELPER
-from service.errors import NotReady, UnknownService
+from service.errors import UnknownService
 from service.hooks import caller, read_body, request_deviations
-from service.settings import Settings
+from service.site import Site
 from service.trust import is_loopback
 from service.wire.orders import new_medication_request
 
@@ -30,9 +27,7 @@ _SOURCE = "Order helper (test tool)"
 _DETAIL = "For testing only: a click puts the drug into the draft order. Nothing is said here about its safety."
 
 
-def order_helper_blueprint(
-    settings: Settings, engine: Engine | None, trust: Authenticator, clock: Callable[[], datetime]
-) -> Blueprint:
+def order_helper_blueprint(site: Site) -> Blueprint:
     """Make the pages of the order helper. Whoever may call the service may call these, from this machine."""
     pages = Blueprint("order_helper", __name__)
 
@@ -43,8 +38,8 @@ def order_helper_blueprint(
 
     def called(*, feedback: bool = False) -> bytes:
         g.said = {"service": ORDER_HELPER.id, "hook": ORDER_HELPER.hook, "outcome": "order-helper"}
-        caller(trust, ORDER_HELPER, clock(), feedback=feedback)
-        body = read_body(settings.max_body_bytes)
+        caller(site.trust, ORDER_HELPER, site.clock(), feedback=feedback)
+        body = read_body(site.settings.max_body_bytes)
         request_deviations()
         return body
 
@@ -52,16 +47,14 @@ def order_helper_blueprint(
     @pages.post(f"/cds-services/{ORDER_HELPER.id}", provide_automatic_options=False)
     def call() -> Response:
         asked = wire.read_request(called(), ORDER_HELPER)
-        if engine is None:
-            raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-        cards = helper_cards(engine.catalogue, settings.jurisdiction, asked.patient)
+        cards = helper_cards(site.usable_engine().catalogue, site.settings.jurisdiction, asked.patient)
         return Response(msgspec.json.encode({"cards": cards}), mimetype="application/json")
 
     @pages.post(f"/cds-services//{ORDER_HELPER.id}/feedback", provide_automatic_options=False)
     @pages.post(f"/cds-services/{ORDER_HELPER.id}/feedback", provide_automatic_options=False)
     def feedback() -> Response:
         # What is said of a test tool is read and not kept.
-        wire.read_feedback(called(feedback=True), clock())
+        wire.read_feedback(called(feedback=True), site.clock())
         return Response(b"{}", mimetype="application/json")
 
     return pages

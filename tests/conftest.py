@@ -44,7 +44,7 @@ def site(tmp_path: Path) -> Settings:
 @pytest.fixture
 def shell(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Shell:
     made = Shell(site)
-    monkeypatch.setattr("service.app.build_engine", lambda settings: FakeEngine())
+    monkeypatch.setattr("service.site.build_engine", lambda settings: FakeEngine())
     monkeypatch.setattr("service.hooks.answer", made.answer)
     return made
 

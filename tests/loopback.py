@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from service.app import LEDGER, TALLIES, create_app, local_server
+from service.app import SITE, create_app, local_server
 from service.settings import Settings
 from service.store import Place
 from service.store.migrate import upgrade
@@ -56,6 +56,5 @@ def served(app: Flask, port: int = 0) -> Iterator[str]:
         server.shutdown()
         thread.join(60)
         server.server_close()
-        for name in (TALLIES, LEDGER):
-            if name in app.extensions:
-                app.extensions[name].close()
+        if SITE in app.extensions:
+            app.extensions[SITE].close()

@@ -85,7 +85,7 @@ def _list(heading: str, lines: Iterator[str]) -> Iterator[RenderableType]:
 @contextmanager
 def _serving(folder: Path, today: date, order_helper: bool) -> Iterator[str]:
     """Serve from a thread: it needs no fork and no signal, and ends with the block on every system."""
-    from service.app import LEDGER, TALLIES, create_app, local_server
+    from service.app import SITE, create_app, local_server
     from service.store import Place
     from service.store.migrate import upgrade
 
@@ -102,8 +102,7 @@ def _serving(folder: Path, today: date, order_helper: bool) -> Iterator[str]:
         server.shutdown()
         thread.join(SECONDS)
         server.server_close()
-        app.extensions[TALLIES].close()
-        app.extensions[LEDGER].close()
+        app.extensions[SITE].close()
 
 
 def _post(url: str, body: bytes) -> str:

@@ -29,10 +29,10 @@ POLL_SECONDS = 0.05
 
 def application(settings: str, before: Any = None) -> Any:
     """Make the Flask application of these settings (JSON) and warm it; it may take the place of another."""
-    from service.app import TRUST, create_app, warm
+    from service.app import SITE, create_app, warm
 
     # Who may call is no matter of the knowledge: keys of clients that are known stay known.
-    trust = before.extensions[TRUST] if before else None
+    trust = before.extensions[SITE].trust if before else None
     app = create_app(Settings.model_validate_json(settings), ready=True, trust=trust, stopping=STOPPING)
     warm(app)
     # Once for all workers, which are forked, rather than in each with its first card.
@@ -74,11 +74,11 @@ class Applications:
 
     def renew(self) -> None:
         """Make the application anew, from the knowledge as it is now; if that raises, the old one stays."""
-        from service.app import EXTENSION
+        from service.app import SITE
 
         app = application(self.settings, self._made)
         number = (self._generation[0] + 1) % 256
-        self._made, self._catalogue = app, app.extensions[EXTENSION].catalogue
+        self._made, self._catalogue = app, app.extensions[SITE].engine.catalogue
         app.wsgi_app = _leaving(app.wsgi_app, self._generation, number)
         self._generation[0] = number
 

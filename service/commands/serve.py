@@ -75,11 +75,11 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 
 def in_worker(settings: Settings, load: Callable[[], Any]) -> Any:
     """Load the application in a worker, and begin what runs beside the calls there."""
-    from service.app import METRICS, TRUST
+    from service.app import METRICS, SITE
 
     app = load()
     # A worker that takes the place of another begins with keys as old as the service; no call shall wait for them.
-    threading.Thread(target=app.extensions[TRUST].refresh, name="refresh", daemon=True).start()
+    threading.Thread(target=app.extensions[SITE].trust.refresh, name="refresh", daemon=True).start()
     if settings.metrics_port is not None:
         from service.metrics.server import MetricsServer
 

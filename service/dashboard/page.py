@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
-from service.answer import Engine
 from service.dashboard.figures import Figures, Period, figures
 from service.dashboard.plots import PLOTS
 from service.dashboard.tables import TABLES, as_csv, latency_text
@@ -20,7 +19,7 @@ from service.pages.page import FORMS
 from service.password import Gate
 from service.rates import Share
 from service.settings import Settings
-from service.store import FeedbackStore
+from service.site import Site
 from service.trust import is_loopback
 
 TEMPLATE = "dashboard/templates/dashboard.html"
@@ -41,30 +40,29 @@ def _only_here(settings: Settings) -> bool:
     return all(is_loopback(host) for host in reached) and not any(client.has_keys for client in settings.clients)
 
 
-def dashboard_blueprint(
-    settings: Settings,
-    engine: Engine | None,
-    site: Pages,
-    store: Callable[[], FeedbackStore],
-    clock: Callable[[], datetime],
-) -> Blueprint:
+def dashboard_blueprint(site: Site, frame: Pages) -> Blueprint:
     """Make /dashboard and what belongs to it; nothing of it is served to who may not see it."""
     pages = Blueprint("dashboard", __name__)
-    pages.before_request(_door(settings))
-    kept = _Kept(lambda period: _figures(period, store(), engine, settings))
+    pages.before_request(_door(site.settings))
+    kept = _Kept(lambda period: _figures(period, site))
 
     @pages.get("/dashboard")
     def dashboard() -> Response:
-        found = kept.of(_period(clock()))
-        said = {"percent": percent, "time": latency_text, "query": _query(found.period), "policy": _policy(settings)}
-        return page_response(site, TEMPLATE, needs=(FORMS,), found=found, **said)
+        found = kept.of(_period(site.clock()))
+        said = {
+            "percent": percent,
+            "time": latency_text,
+            "query": _query(found.period),
+            "policy": _policy(site.settings),
+        }
+        return page_response(frame, TEMPLATE, needs=(FORMS,), found=found, **said)
 
     @pages.get("/dashboard/<table>.csv")
     def table(table: str) -> Response:
         rows = TABLES.get(table)
         if rows is None:
             raise UnknownService(f"There is no such table. There are {', '.join(TABLES)}.")
-        response = Response(as_csv(rows(kept.of(_period(clock())))), mimetype="text/csv")
+        response = Response(as_csv(rows(kept.of(_period(site.clock())))), mimetype="text/csv")
         response.headers["Content-Disposition"] = f'attachment; filename="upadacitinib-cds-{table}.csv"'
         return response
 
@@ -73,7 +71,7 @@ def dashboard_blueprint(
         drawn = PLOTS.get(plot)
         if drawn is None:
             raise UnknownService(f"There is no such plot. There are {', '.join(PLOTS)}.")
-        response = Response(drawn(kept.of(_period(clock()))), mimetype="image/svg+xml")
+        response = Response(drawn(kept.of(_period(site.clock()))), mimetype="image/svg+xml")
         # pygal writes its styles into the picture; nothing else is allowed there.
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response
@@ -127,15 +125,16 @@ class _Kept:
             return found
 
 
-def _figures(period: Period, store: FeedbackStore, engine: Engine | None, settings: Settings) -> Figures:
+def _figures(period: Period, site: Site) -> Figures:
+    store = site.store()
     cards = store.outcomes(_midnight(period.since), _midnight(period.until + timedelta(days=1)))
-    rules: Iterable[str] = engine.catalogue.rules if engine else ()
-    enabled = [rule for rule in rules if rule not in settings.disabled_rules and _applies(rule, engine, settings)]
-    return figures(period, cards, store.calls(period.since, period.until), enabled)
+    return figures(period, cards, store.calls(period.since, period.until), _enabled(site))
 
 
-def _applies(rule: str, engine: Engine | None, settings: Settings) -> bool:
-    return engine is not None and settings.jurisdiction in engine.catalogue.rules[rule].clauses
+def _enabled(site: Site) -> Iterable[str]:
+    rules = site.engine.catalogue.rules.items() if site.engine else ()
+    applying = (name for name, rule in rules if site.settings.jurisdiction in rule.clauses)
+    return tuple(name for name in applying if name not in site.settings.disabled_rules)
 
 
 def _period(now: datetime) -> Period:

@@ -8,54 +8,47 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, request
 
-from service.answer import Engine
 from service.cases import case_names, read_case, shift
-from service.clients.auth import Authenticator
 from service.discovery import SERVICES, Service, service_by_id
-from service.errors import InvalidRequest, NotReady, UnknownService
-from service.hooks import Clock, read_body
+from service.errors import InvalidRequest, UnknownService
+from service.hooks import read_body
 from service.pages import Pages
 from service.pages.blueprint import page_response
 from service.pages.page import CALLS, SCRIPTS
 from service.sandbox.record import page_data
 from service.sandbox.tokens import FORWARDED, Page, Sender, refuse_others
 from service.sandbox.whatif import explained, what_if
-from service.settings import Settings
+from service.site import Clock, Site
 from service.wire import peek_hook
 
 TEMPLATE = "sandbox/templates/sandbox.html"
 SMALL = 4096
 
 
-def sandbox_blueprint(
-    settings: Settings, engine: Engine | None, site: Pages, trust: Authenticator, page: Page | None, clock: Clock
-) -> Blueprint:
+def sandbox_blueprint(site: Site, frame: Pages, page: Page | None) -> Blueprint:
     """Make /sandbox and its data. `page` is the client that it is, where calls need a token."""
     pages = Blueprint("sandbox", __name__)
-
-    def today() -> date:
-        return clock().astimezone(settings.zone).date()
 
     @pages.get("/sandbox")
     def sandbox() -> Response:
         # Off loopback there are no tokens, and the page can only ask what would be answered.
-        calls = page is not None or not trust.clients
-        return page_response(site, TEMPLATE, needs=(SCRIPTS, CALLS), calls=calls, local=settings.stays_here)
+        calls = page is not None or not site.trust.clients
+        return page_response(frame, TEMPLATE, needs=(SCRIPTS, CALLS), calls=calls, local=site.settings.stays_here)
 
     @pages.get("/sandbox/data")
     def data() -> Response:
-        made = _usable(engine)
-        return _json(page_data(made.catalogue, made.options, today(), tokens=page is not None))
+        made = site.usable_engine()
+        return _json(page_data(made.catalogue, made.options, site.today(), tokens=page is not None))
 
     @pages.post("/sandbox/explain")
     def explain() -> Response:
-        asked = what_if(request.args.to_dict(), _usable(engine), today())
-        body = read_body(settings.max_body_bytes)
+        asked = what_if(request.args.to_dict(), site.usable_engine(), site.today())
+        body = read_body(site.settings.max_body_bytes)
         return _json(explained(body, _service(body), asked))
 
-    _add_cases(pages, today)
+    _add_cases(pages, site.today)
     if page is not None:
-        _add_token(pages, page, trust.addresses[0], clock)
+        _add_token(pages, page, site.trust.addresses[0], site.clock)
     return pages
 
 
@@ -82,12 +75,6 @@ def _add_token(pages: Blueprint, page: Page, address: str, clock: Clock) -> None
         service_id, feedback = _wanted(read_body(SMALL))
         audience = f"{address}/cds-services/{service_id}{'/feedback' if feedback else ''}"
         return _json({"token": page.token(audience, clock())})
-
-
-def _usable(engine: Engine | None) -> Engine:
-    if engine is None:
-        raise NotReady("The knowledge could not be loaded. Ask the operator to look at /readyz and the log.")
-    return engine
 
 
 def _service(body: bytes) -> Service:

@@ -117,7 +117,7 @@ def _count_all(folder: Path) -> None:
 def _paths(folder: Path) -> Mapping[str, Callable[[], None]]:
     from logging.config import dictConfig
 
-    from service.app import LEDGER, create_app, warm
+    from service.app import SITE, create_app, warm
     from service.settings import Settings
     from service.telemetry import logging_config
 
@@ -126,9 +126,11 @@ def _paths(folder: Path) -> Mapping[str, Callable[[], None]]:
     ours = create_app(Settings(data_dir=folder), ready=True)
     warm(ours)
     # Its thread writes cards in between, and would fall into one count or another; a call still hands its cards over.
-    ledger = ours.extensions[LEDGER]
-    ledger.start()
-    ledger.close()
+    site = ours.extensions[SITE]
+    site.ledger.start()
+    site.ledger.close()
+    # Counts of calls are added to as in service, and not written while instructions are counted.
+    site.tallies.every = 24 * 3600.0
     floor = floors.application("floor")
     return {
         FLOOR: _caller(floor, calls.out_of_scope()),

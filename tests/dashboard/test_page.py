@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from service.app import SITE
 from service.dashboard.plots import PLOTS
 from service.dashboard.tables import TABLES
 from service.password import MOST_FAILURES, hashed
@@ -126,7 +127,7 @@ def test_calls_and_their_outcomes_come_from_real_calls(site_with: Sites) -> None
     selected = read_case("order-select__upadacitinib-beside-current-infliximab").body
     for name, body in (("select", selected), ("sign", b"{")):
         site.post(f"/cds-services/upadacitinib-combination-{name}", data=body, content_type="application/json")
-    tallies: Tallies = site.application.extensions["upa_cds_tallies"]
+    tallies: Tallies = site.application.extensions[SITE].tallies
     assert tallies.write()
     rows = site.get("/dashboard/calls.csv").get_data(as_text=True).splitlines()
     assert [row.split(",")[1:8] for row in rows if row.startswith("hook,")] == [

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from flask.testing import FlaskClient
 
-from service.app import LEDGER, create_app, warm
+from service.app import SITE, create_app, warm
 from service.settings import Settings
 from service.store import FILE
 from tests import builders as make
@@ -24,7 +24,7 @@ def site(data: Path, **changed: Any) -> Iterator[FlaskClient]:
     own_database(data)
     app = create_app(Settings.model_validate({"data_dir": data, **changed}), clock=lambda: NOW, ready=True)
     yield app.test_client()
-    app.extensions[LEDGER].close(0.1)
+    app.extensions[SITE].ledger.close(0.1)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cards import load_catalogue
-from service.app import create_app
+from service.app import SITE, create_app
 from service.background import Background
 from service.cases import read_case
 from service.errors import SettingsError
@@ -77,7 +77,7 @@ class _Taken:
 
 
 def _flushed(app: Flask) -> Recorder:
-    recorder: Recorder = app.extensions["upa_cds_recorder"]
+    recorder: Recorder = app.extensions[SITE].recorder
     assert recorder.flush(20)
     return recorder
 
@@ -86,7 +86,7 @@ def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
     assert taking(Settings(data_dir=tmp_path), load_catalogue()) is None
     app, client = _app(Settings(data_dir=tmp_path))
     _answered(client, SELECT, data=read_case(CASE).body, content_type="application/json")
-    assert app.extensions["upa_cds_recorder"] is None
+    assert app.extensions[SITE].recorder is None
     assert "recording" not in client.get("/readyz").get_json()
     assert not [*tmp_path.rglob("*record*"), *tmp_path.rglob("*.ndjson*")]
 
@@ -146,8 +146,8 @@ def test_an_unforeseen_failure_is_recorded_as_what_it_was(
     tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[Exchange] = []
-    monkeypatch.setattr("service.app.taking", lambda settings, catalogue: object())
-    monkeypatch.setattr("service.app.Recorder", lambda made_with: _Taken(taken))
+    monkeypatch.setattr("service.site.taking", lambda settings, catalogue: object())
+    monkeypatch.setattr("service.site.Recorder", lambda made_with: _Taken(taken))
     shell.fails = RuntimeError("Zebulon")
     assert _answered(shell.client(), SELECT, json=around({})).status_code == 500
     assert [item.status for item in taken] == [500]

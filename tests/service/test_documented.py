@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cards import load_catalogue
-from service.app import LEDGER, create_app
+from service.app import SITE, create_app
 from service.bounded import Bounded
 from service.documented import Memory, documents
 from service.pseudonyms import Pseudonyms
@@ -56,7 +56,7 @@ class Site:
 
     def recorded(self) -> None:
         """Wait until the cards that were spoken of are in the database."""
-        store = self.app.extensions[LEDGER].store()
+        store = self.app.extensions[SITE].ledger.store()
         until(lambda: store.counts()["waiting"] == 0)
 
 

@@ -187,7 +187,7 @@ class TestForm:
         def refuse(settings: Settings) -> Engine:
             raise KnowledgeError(("rules.yaml: is empty; restore its content",))
 
-        monkeypatch.setattr("service.app.build_engine", refuse)
+        monkeypatch.setattr("service.site.build_engine", refuse)
         assert shell.client().get("/evidence").status_code == 503
 
     def test_the_day_is_that_of_the_site(self) -> None:
@@ -242,7 +242,9 @@ class TestSafety:
         statement = CATALOGUE.statements["novel-mechanism"].model_copy(update={"statement": evil, "reason": evil})
         catalogue = dataclasses.replace(CATALOGUE, evidence={"vega": changed}, rules={}, statements={"evil": statement})
         made = build_engine(Settings())
-        monkeypatch.setattr("service.app.build_engine", lambda settings: dataclasses.replace(made, catalogue=catalogue))
+        monkeypatch.setattr(
+            "service.site.build_engine", lambda settings: dataclasses.replace(made, catalogue=catalogue)
+        )
         response = create_app(Settings(), clock=lambda: NOW).test_client().get("/evidence")
         body = response.get_data(as_text=True)
         page = Reader(body)

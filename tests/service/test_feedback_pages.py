@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, text
 
-from service.app import LEDGER, create_app
+from service.app import SITE, create_app
 from service.cases import read_case
 from service.ledger import Ledger
 from service.settings import Settings
@@ -36,7 +36,7 @@ class Site:
         self.settings = settings
         self.app = create_app(settings, clock=lambda: NOW, ready=True)
         self.http: FlaskClient = self.app.test_client()
-        self.ledger: Ledger = self.app.extensions[LEDGER]
+        self.ledger: Ledger = self.app.extensions[SITE].ledger
 
     def card(self, **headers: str) -> str:
         """Have a card issued and recorded, and return its uuid."""
@@ -180,7 +180,7 @@ def test_feedback_is_taken_while_the_knowledge_cannot_be_loaded(
     def refuse(settings: Any) -> None:
         raise KnowledgeError(("broken",))
 
-    monkeypatch.setattr("service.app.build_engine", refuse)
+    monkeypatch.setattr("service.site.build_engine", refuse)
     assert shell.client().post(FEEDBACK, json={"feedback": [overridden(str(uuid4()))]}).status_code == 200
 
 

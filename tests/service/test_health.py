@@ -14,7 +14,7 @@ def broken(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     def refuse(settings: Any) -> None:
         raise KnowledgeError(("rules.yaml: rules.0.id: missing; give the rule an id",))
 
-    monkeypatch.setattr("service.app.build_engine", refuse)
+    monkeypatch.setattr("service.site.build_engine", refuse)
     return shell
 
 

@@ -3,6 +3,7 @@
 Cards go to who asked, and name the order in its own words; everything else is looked at.
 """
 
+import http.client
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from flask.testing import FlaskClient
 from prometheus_client import generate_latest
 
 from service import telemetry
-from service.app import LEDGER, METRICS, RECORDER, TRAIL, create_app
+from service.app import METRICS, SITE, create_app
 from service.cases import case_names, read_case
 from service.discovery import SERVICES
 from service.fhir_access.fetch import FhirAccess, FhirCall, FhirSession, granted
@@ -29,6 +30,8 @@ from service.store.migrate import upgrade
 from service.telemetry import Counts, JsonLines
 from tests.canaries import SERVER, TOKEN, contents, leak, planted
 from tests.fakes import SELECT
+from tests.loopback import free_port
+from tests.service.test_serve import answers, running, wait_until
 from tests.trust import BASE, NOW, bearer, client, pair, token
 
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "diagnostics": "Vera Canary is dead"}]}
@@ -200,11 +203,11 @@ def test_no_canary_is_in_anything_that_is_kept_or_told(
             each.extensions[METRICS].refresh()
             numbers += generate_latest(each.extensions[METRICS].registry)
             pages += each.test_client().get("/readyz").get_data()
-            each.extensions[LEDGER].close()
-            assert each.extensions[RECORDER].flush(60)
-            each.extensions[RECORDER].close()
-            assert each.extensions[TRAIL].flush(60)
-            each.extensions[TRAIL].close()
+            each.extensions[SITE].ledger.close()
+            assert each.extensions[SITE].recorder.flush(60)
+            each.extensions[SITE].recorder.close()
+            assert each.extensions[SITE].trail.flush(60)
+            each.extensions[SITE].trail.close()
     written = {
         "log": "\n".join(lines).encode(),
         "metrics": numbers,
@@ -219,3 +222,41 @@ def test_no_canary_is_in_anything_that_is_kept_or_told(
     assert min(map(len, written.values())) > 500
     assert {name: leak(said) for name, said in written.items() if leak(said)} == {}
     assert telemetry.WITHHELD.seen() == {}
+
+
+@pytest.mark.enable_socket
+def test_nor_in_what_a_real_server_writes(tmp_path: Path) -> None:
+    port_of_metrics = free_port()
+    keeps = {"UPA_CDS_RECORD_DIR": str(tmp_path / "recordings"), "UPA_CDS_AUDIT_DIR": str(tmp_path / "audit")}
+    good = planted(read_case("order-select__upadacitinib-beside-current-infliximab").body)
+    settings = keeps | {"UPA_CDS_METRICS_PORT": str(port_of_metrics), "UPA_CDS_LOG_LEVEL": "debug"}
+    with running(tmp_path, "--workers", "1", **settings) as (process, port):
+        wait_until(lambda: answers(port))
+        wait_until(lambda: posted(port_of_metrics, b"", path="/metrics", method="GET")[0] == 200)
+        told = [posted(port, body) for body in (good, good[:-40], b'["Canary"]', b"\xffcanary")]
+        told.append(posted(port, good, headers={"Content-Type": "text/canary"}))
+        told.append(posted(port, good, headers={"Content-Type": JSON, "Content-Encoding": "canary"}))
+        told.append(posted(port, good, path="/cds-services/canary"))
+        told.append(posted(port, good, method="CANARY"))
+        numbers = posted(port_of_metrics, b"", path="/metrics", method="GET")[1]
+        process.terminate()
+        log = process.communicate(timeout=20)[1].encode()
+    assert [status for status, _ in told] == [200, 400, 400, 400, 415, 415, 404, 405]
+    errors = b"".join(body for status, body in told if status != 200)
+    kept = {"log": log, "metrics": numbers, "errors": errors, "kept": contents(tmp_path)}
+    assert min(map(len, kept.values())) > 300
+    assert {name: leak(said) for name, said in kept.items() if leak(said)} == {}
+
+
+def posted(
+    port: int, body: bytes, *, path: str = SELECT, method: str = "POST", headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, headers or {"Content-Type": JSON})
+        response = connection.getresponse()
+        return response.status, response.read()
+    except OSError:
+        return 0, b""
+    finally:
+        connection.close()

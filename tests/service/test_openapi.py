@@ -258,7 +258,7 @@ class TestOverHttp:
         def refuse(settings: Any) -> None:
             raise KnowledgeError(("rules.yaml: rules.0.id: missing; give the rule an id",))
 
-        monkeypatch.setattr("service.app.build_engine", refuse)
+        monkeypatch.setattr("service.site.build_engine", refuse)
         site = create_app(Settings(data_dir=tmp_path)).test_client()
         assert asked(site, "POST", SELECT, json={}) == (503, [])
         assert asked(site, "GET", "/readyz") == (503, [])

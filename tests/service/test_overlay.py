@@ -15,10 +15,10 @@ from service.app import create_app
 from service.cases import read_case
 from service.cli import main
 from service.explain import as_text, explain_request
-from service.hooks import named_knowledge
 from service.replay.command import Assignment
 from service.replay.sides import open_sides
 from service.settings import Settings
+from service.traces import named_knowledge
 from tests.fakes import SELECT, Shell
 
 Run = Callable[..., tuple[object, str, str]]
@@ -129,7 +129,7 @@ def test_what_cannot_be_used_is_never_ready_and_never_answered_with_no_cards(
     log_lines: Callable[[], list[Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.app.build_engine", build_engine)
+    monkeypatch.setattr("service.site.build_engine", build_engine)
     client = shell.client(**settings)
     response = client.get("/readyz")
     assert (response.status_code, response.get_json()["status"]) == (503, "not ready")

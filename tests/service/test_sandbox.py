@@ -115,7 +115,7 @@ class TestWhereItIs:
         def refuse(settings: Settings) -> None:
             raise KnowledgeError(("rules.yaml: is empty; restore its content",))
 
-        monkeypatch.setattr("service.app.build_engine", refuse)
+        monkeypatch.setattr("service.site.build_engine", refuse)
         served = create_app(Settings()).test_client()
         assert served.get("/sandbox/data").status_code == 503
         assert served.post("/sandbox/explain", data=read_case(CROHN).body).status_code == 503
