@@ -6,6 +6,7 @@ from inspect import getdoc
 
 from service.cors import ALLOWED_HEADERS, EXPOSED_HEADERS, MAX_AGE
 from service.errors import InternalError, ServiceError, Unauthorized
+from service.every_answer import TWO_YEARS
 from service.openapi.answers import operation_outcome
 from service.openapi.schema import TEXT, Json, ref
 
@@ -19,6 +20,9 @@ COMMON: Json = {
         "X-Knowledge",
         "X-Content-Type-Options",
         "Cache-Control",
+        "Content-Security-Policy",
+        "Referrer-Policy",
+        "Strict-Transport-Security",
         "Vary",
         "Access-Control-Allow-Origin",
         "Access-Control-Expose-Headers",
@@ -36,6 +40,16 @@ HEADERS: Json = {
     },
     "X-Content-Type-Options": {"required": True, "schema": {"const": "nosniff"}},
     "Cache-Control": {"required": True, "schema": {"const": "no-store"}},
+    "Content-Security-Policy": {
+        "description": "What is no page may load nothing and be framed by nobody; a page has a policy of its own.",
+        "required": True,
+        "schema": TEXT,
+    },
+    "Referrer-Policy": {"required": True, "schema": {"const": "no-referrer"}},
+    "Strict-Transport-Security": {
+        "description": "Where https is our own.",
+        "schema": {"const": TWO_YEARS},
+    },
     "Vary": {"required": True, "schema": {"enum": ["Origin", "Accept, Origin"]}},
     "Access-Control-Allow-Origin": {"description": "For pages that may call.", "schema": TEXT},
     "Access-Control-Expose-Headers": {"description": "For pages that may call.", "schema": {"const": EXPOSED_HEADERS}},
@@ -45,10 +59,7 @@ HEADERS: Json = {
 }
 # Of who may see a page: the browser asks for a password.
 ASKED: Json = {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "pattern": "^Basic "}}}
-_OF_PAGES: Json = {
-    name: {"description": "Where the answer is a page.", "schema": TEXT}
-    for name in ("Content-Security-Policy", "Referrer-Policy", "Permissions-Policy")
-}
+_OF_PAGES: Json = {"Permissions-Policy": {"description": "Where the answer is a page.", "schema": TEXT}}
 
 
 @dataclass(frozen=True, slots=True)

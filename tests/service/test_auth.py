@@ -14,6 +14,7 @@ from service.clients.auth import audiences_of, base_addresses, build_authenticat
 from service.clients.jwks_fetch import KeyAddress
 from service.clients.jwt import Reason, Token, read_token, signed_by
 from service.errors import KeysUnavailable, ReplayStoreUnavailable, SettingsError, Unauthorized
+from service.every_answer import NO_PAGE
 from service.settings import ANYONE, Settings
 from tests.fakes import SELECT, SIGN, Shell
 from tests.trust import (
@@ -164,6 +165,8 @@ def test_every_fault_is_the_same_bare_401_and_only_the_log_says_which(
         "Vary": "Origin",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "Content-Security-Policy": NO_PAGE,
     }
     assert shell.asked == []
     (line,) = log_lines()
