@@ -118,6 +118,7 @@ def test_a_comment_in_the_overlay_changes_the_hash(site: Site) -> None:
     assert first.sha256 != second.sha256
 
 
+@pytest.mark.fault(30)
 def test_the_hash_that_a_site_pins_is_that_of_knowledge_and_overlay(site: Site) -> None:
     catalogue, _ = site.laid("lower: []\n")
     file = site.folder / "site.yaml"

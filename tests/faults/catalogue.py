@@ -89,8 +89,9 @@ FAULTS = (
     Fault(29, "ten times the load", "503 with Retry-After: 1 at once, no other failure, over when the load is"),
     Fault(
         30,
-        "knowledge missing, truncated, wrong, empty",
-        "`serve` does not start and names each problem; under another server /readyz and calls are 503",
+        "knowledge missing, truncated, wrong, empty, of another hash than the site pins",
+        "`serve` does not start and names each problem, a reload keeps the old; under another server /readyz and calls "
+        "are 503",
     ),
     Fault(31, "knowledge changes during calls", "each answer is of one version"),
     Fault(32, "clock of a client off; token at its last second", "60 s are allowed, or what the client's table says"),

@@ -102,6 +102,7 @@ def traffic(port: int, callers: int) -> Iterator[list[Caller]]:
         run.result()
 
 
+@pytest.mark.fault(30, 31)
 @REAL
 def test_new_knowledge_comes_without_a_lost_call_and_bad_knowledge_not_at_all(tmp_path: Path, knowledge: Path) -> None:
     with running(tmp_path, UPA_CDS_KNOWLEDGE=str(knowledge), **QUIET) as (process, port):
