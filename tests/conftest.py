@@ -37,6 +37,12 @@ def nothing_withheld() -> Iterator[None]:
     assert counts.seen() == before
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what a plain run leaves out."""
+    if config.option.markexpr == "not deep and not browser":
+        terminalreporter.write_line("Not run: what takes long (-m deep), and what needs a browser (-m browser).")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _packaged_knowledge_is_read_once() -> Iterator[None]:
     """Spare hundreds of tests that make a site the reading of what nothing can change while they run."""

@@ -15,7 +15,7 @@ from tests.dashboard.test_password import HASH, PASSWORD
 from tests.databases import store_at
 from tests.loopback import free_port, site_on
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.browser]
 Visit = Callable[..., Page]
 NOON = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
 

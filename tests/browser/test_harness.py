@@ -12,7 +12,7 @@ from tests.browser.chromium import REQUIRED, Browser, Guard, Page, chromium, vio
 from tests.browser.conftest import SCREENSHOTS
 from tests.loopback import served
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.browser]
 Visit = Callable[..., Page]
 POLICY = "default-src 'none'; script-src 'self'"
 ROOT = Path(__file__).parents[2]

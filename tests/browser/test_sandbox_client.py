@@ -21,7 +21,7 @@ from tests.fakes import SELECT, SIGN
 from tests.loopback import NOON, free_port, served, site_on
 from tests.trust import jwks, pair
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.browser]
 
 ISSUER = "https://sandbox.cds-hooks.org"
 PREFETCH: dict[str, Any] = recorded("order-select__sandbox-profile-switch-is-one-update")["prefetch"]

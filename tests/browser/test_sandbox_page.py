@@ -16,7 +16,7 @@ from tests.fakes import until
 from tests.loopback import free_port, site_on
 from tests.trust import client
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.browser]
 Visit = Callable[..., Page]
 SiteAt = Callable[..., str]
 

@@ -18,6 +18,7 @@ from service.conformance.model import Level, judge
 from service.conformance.visit import VALID, Call, Offered, Visit
 from service.discovery import SERVICES, Service
 from service.errors import ServiceError, operation_outcome
+from service.every_answer import NO_PAGE
 from service.fhir_access.recorded import RecordedFhir
 from service.settings import Settings
 from tests.clients import contract
@@ -40,6 +41,8 @@ _HEADERS = {
     "x-request-id": "x",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
+    "content-security-policy": NO_PAGE,
+    "referrer-policy": "no-referrer",
     "vary": "Origin",
 }
 SECONDS = 1.0

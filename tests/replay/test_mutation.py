@@ -68,6 +68,7 @@ def test_an_explanation_of_a_line_that_is_gone_is_unfounded() -> None:
     assert unfounded([gone], ["cards.problems"]) == [gone]
 
 
+@pytest.mark.deep
 def test_the_check_reports_what_no_case_notices_and_only_that(tmp_path: Path) -> None:
     nothing = tmp_path / "equivalent.yaml"
     nothing.write_text("[]\n", encoding="utf-8")

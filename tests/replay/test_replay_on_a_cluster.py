@@ -56,6 +56,7 @@ def _backwards(work: Work, tasks: Iterable[int]) -> Results:
 
 
 @needs_dask
+@pytest.mark.deep
 @pytest.mark.enable_socket
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_that_loses_one_of_three_workers_gives_the_results_of_one_process(

@@ -149,6 +149,7 @@ def _interrupted(done: int, of: int) -> None:
 
 
 @needs_dask
+@pytest.mark.deep
 @pytest.mark.enable_socket
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_that_loses_one_of_three_workers_gives_the_result_of_one_process(
