@@ -1,5 +1,6 @@
 """The dashboard over HTTP: the page, its plots, and its tables as CSV."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,6 +26,7 @@ from service.trust import is_loopback
 TEMPLATE = "dashboard/templates/dashboard.html"
 REALM = 'Basic realm="upadacitinib-cds dashboard", charset="UTF-8"'
 WEEKS, MOST_DAYS = 12, 800
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # The page asks for its plots right after itself: they are drawn from what it was made from.
 KEPT_SECONDS, KEPT_PERIODS = 30.0, 8
 
@@ -149,12 +151,14 @@ def _period(now: datetime) -> Period:
 
 def _day(name: str, default: date) -> date:
     text = request.args.get(name)
-    if not text:
+    if text is None:
         return default
     try:
-        return date.fromisoformat(text)
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
     except ValueError:
-        raise InvalidRequest(f"{name} is no day. Write it as 2026-03-16.") from None
+        pass
+    raise InvalidRequest(f"{name} is no day. Write it as 2026-03-16.")
 
 
 def _midnight(day: date) -> datetime:

@@ -47,9 +47,9 @@ class Formulary(MedicationLibrary):
     `found` are the Medications that were looked up since it was last emptied, in their order.
     """
 
-    def __init__(self, file: Path) -> None:
-        """Open a database that `build_formulary` wrote."""
-        super().__init__()
+    def __init__(self, file: Path, local: frozenset[str]) -> None:
+        """Open a database that `build_formulary` wrote; `local` are codes of the site's own."""
+        super().__init__(local=local)
         self.found: list[Resource] = []
         self._database = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 

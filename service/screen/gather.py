@@ -44,7 +44,7 @@ class _Person(msgspec.Struct, rename="camel"):
 
 def gather(part: Part, chunk: Chunk, engine: Engine, formulary: Path, spill: Spill) -> Report:
     """Read a chunk, and lay down what is of interest in it."""
-    gatherer = _Gatherer(part.kind, engine, Formulary(formulary), spill)
+    gatherer = _Gatherer(part.kind, engine, Formulary(formulary, engine.recogniser.local), spill)
     try:
         with open_part(part) as file:
             gatherer.read(lines(file, chunk.start, chunk.end))

@@ -26,7 +26,7 @@ CHUNK_BYTES = 32 * 1024**2
 MOST_SHARES = 4096
 PLAN, FORMULARY = "plan.json", "formulary.db"
 SPILL, GATHERED, ASSESSED, LISTED = "spill", "gathered", "assessed", "listed"
-_DECIDING = {"knowledge", "jurisdiction", "disabled_rules", "silent_rules", "indicator_ceiling", "options"}
+_DECIDING = {"knowledge", "overlay", "jurisdiction", "disabled_rules", "silent_rules", "indicator_ceiling", "options"}
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -64,8 +64,9 @@ def make_plan(export: Export, settings: Settings, on: date, *, listing: bool, ch
     """Plan the screening of an export."""
     missing = (("Condition", Gap.CONDITIONS_ABSENT), ("AllergyIntolerance", Gap.ALLERGIES_ABSENT))
     chosen = settings.model_dump(mode="json", include=_DECIDING)
-    if settings.knowledge:
-        chosen["knowledge"] = str(settings.knowledge.resolve())
+    for name in ("knowledge", "overlay"):
+        if place := getattr(settings, name):
+            chosen[name] = str(place.resolve())
     deciding = json.dumps(chosen, sort_keys=True)
     return Plan(
         package=__version__,

@@ -166,12 +166,16 @@ class SqlStore:
     def check(self) -> None:
         """Look at the revision and take the right to write."""
         with self._lock:
-            self._known_usable = False
-        with self._connected() as connection:
-            if connection.dialect.name == "postgresql":
-                read_only = connection.execute(text("SHOW transaction_read_only")).scalar_one()
-                if read_only == "on":
-                    raise StoreUnavailable(State.UNUSABLE)
+            known, self._known_usable = self._known_usable, False
+        try:
+            with self._connected() as connection:
+                _refuse_read_only(connection)
+        except StoreUnavailable as error:
+            # What a later version added is in nobody's way: who wrote before it goes on until it is replaced.
+            if known and error.state == State.NEWER:
+                with self._lock:
+                    self._known_usable = True
+            raise
 
     def close(self) -> None:
         """Close the connections; those of another process are left to it."""
@@ -201,6 +205,13 @@ class SqlStore:
             raise StoreUnavailable(state)
         with self._lock:
             self._known_usable = True
+
+
+def _refuse_read_only(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        read_only = connection.execute(text("SHOW transaction_read_only")).scalar_one()
+        if read_only == "on":
+            raise StoreUnavailable(State.UNUSABLE)
 
 
 @cache

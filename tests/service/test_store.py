@@ -306,3 +306,14 @@ def test_a_postgresql_that_is_not_there_cannot_be_used() -> None:
         store.check()
     assert caught.value.state == State.UNUSABLE
     assert "hunter2" not in f"{caught.value} {nowhere} {nowhere!r} {caught.value.__cause__}"
+
+
+def test_a_database_that_a_later_version_migrated_is_said_to_be_newer_and_still_written(store: SqlStore) -> None:
+    store.check()
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreUnavailable) as said:
+        store.check()
+    assert said.value.state == State.NEWER
+    store.add_cards([CARD])
+    assert store.counts()["cards"] == 1
