@@ -38,21 +38,10 @@ def _base(value: str) -> str:
     return without_slash(value)
 
 
-class FhirServer(BaseModel):
-    """One base that may be read.
+class Reached:
+    """What a base URL says of the way to it."""
 
-    `private` allows that its name leads to this machine or a private network. `open` says that it is read without a
-    token. `ca_file` holds the certificates (PEM) of an authority of the site's own. `unsupported` are the types of
-    resource that it does not offer: they are not read, and not missed.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    base: Annotated[str, AfterValidator(_base)]
-    private: bool = False
-    open: bool = False
-    ca_file: Path | None = None
-    unsupported: tuple[ResourceType, ...] = ()
+    base: str
 
     @property
     def host(self) -> str:
@@ -68,6 +57,23 @@ class FhirServer(BaseModel):
     def is_plain(self) -> bool:
         """Say whether the base is read without TLS, which is for this machine only."""
         return self.base.startswith("http:")
+
+
+class FhirServer(Reached, BaseModel):
+    """One base that may be read.
+
+    `private` allows that its name leads to this machine or a private network. `open` says that it is read without a
+    token. `ca_file` holds the certificates (PEM) of an authority of the site's own. `unsupported` are the types of
+    resource that it does not offer: they are not read, and not missed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: Annotated[str, AfterValidator(_base)]
+    private: bool = False
+    open: bool = False
+    ca_file: Path | None = None
+    unsupported: tuple[ResourceType, ...] = ()
 
     @model_validator(mode="after")
     def _allowed(self) -> Self:

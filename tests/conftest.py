@@ -12,6 +12,7 @@ import pytest
 
 from cards import Catalogue, load_catalogue
 from service import telemetry
+from service.cli import main
 from service.settings import Settings
 from service.store import Place
 from service.store.sql import SqlStore
@@ -70,6 +71,22 @@ def shell(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Shell:
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     return load_catalogue()
+
+
+@pytest.fixture
+def upa_cds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[object, str, str]]:
+    """Run `upa-cds` in this process: exit code (0 where it just ends), standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[object, str, str]:
+        monkeypatch.setattr("sys.argv", ["upa-cds", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        written = capsys.readouterr()
+        return stopped.value.code or 0, written.out, written.err
+
+    return run
 
 
 @pytest.fixture

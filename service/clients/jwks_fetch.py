@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from urllib.parse import urlsplit
 
 from service import addresses
 from service.addresses import Resolve
 from service.errors import KeysUnavailable
 from service.fhir_access.guarded_get import Failed, Limits, Problem
 from service.fhir_access.pinned import PinnedReads
-from service.fhir_server import port_of
+from service.fhir_server import Reached
 from service.trust import Trust, is_literal
 
 MOST_BYTES = 64 * 1024
@@ -20,27 +19,12 @@ DEADLINE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class KeyAddress:
+class KeyAddress(Reached):
     """Where a client publishes its keys, and which addresses its name may lead to."""
 
     base: str
     private: bool = False
     ca_file: Path | None = None
-
-    @property
-    def host(self) -> str:
-        """Give the host name."""
-        return urlsplit(self.base).hostname or ""
-
-    @property
-    def port(self) -> int:
-        """Give the port."""
-        return port_of(self.base)
-
-    @property
-    def is_plain(self) -> bool:
-        """Say whether it is read without TLS, which is for this machine only."""
-        return self.base.startswith("http:")
 
 
 # The seam: anything that gives the bytes behind an address or raises KeysUnavailable.

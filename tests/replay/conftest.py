@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from service.answer import Engine, build_engine
-from service.cli import main
 from service.recording.format import Exchange
 from service.settings import Settings
 from tests.replay.traffic import CLINIC, answered, traffic, write
@@ -47,15 +46,3 @@ def knowledge(tmp_path: Path) -> Path:
     with as_file(files("cards") / "knowledge") as place:
         shutil.copytree(place, folder)
     return folder
-
-
-@pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code or 0, written.out, written.err
-
-    return run

@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from functools import cache, partial
 from typing import Any
 
 import pytest
 
 from cards import Recogniser, load_catalogue
-from cards.detect import DocumentedException
-from service.answer import answer, build_engine
-from service.cases import Case, case_names, read_case
+from service.cases import case_names, read_case
 from service.errors import ServiceError
-from service.replay import service_of
+from service.replay import answered
 from service.replay.compare import compare
 from service.replay.reading import Names, ReadAnswer, ReadCard, read_answer
-from service.settings import ANYONE, Settings
 
 
 @pytest.fixture(scope="module")
@@ -40,30 +36,11 @@ def _card(**members: Any) -> dict[str, Any]:
     }
 
 
-@cache
-def _engine(settings: str) -> Any:
-    chosen = Settings.model_validate(json.loads(settings))
-    return build_engine(chosen), next(iter(chosen.clients), ANYONE)
-
-
-def _documented(case: Case, _patient: str) -> tuple[DocumentedException, ...]:
-    return case.exceptions
-
-
 def _assessed() -> Iterator[tuple[str, Any, tuple[ReadCard, ...]]]:
     for name in case_names():
         case = read_case(name)
-        engine, client = _engine(json.dumps(dict(case.settings), sort_keys=True))
         try:
-            given = answer(
-                case.body,
-                service_of(case),
-                engine=engine,
-                on=case.on,
-                client=client,
-                fhir=case.fhir,
-                documented=partial(_documented, case),
-            )
+            given, engine = answered(case)
         except ServiceError:
             continue
         if given.assessment is None:

@@ -14,7 +14,6 @@ import pytest
 
 from service.answer import answer, build_engine
 from service.cases import case_names, read_case
-from service.cli import main
 from service.discovery import SERVICES
 from service.errors import ServiceError, operation_outcome
 from service.replay import against, differences, in_process, replay
@@ -31,20 +30,6 @@ DATED = (
     "order-sign__upadacitinib-starts-when-infliximab-ends",
     "order-select__adalimumab-order-stopped-20-days-ago",
 )
-
-
-@pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `upa-cds` in this process: exit code (0 where it just ends), standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code or 0, written.out, written.err
-
-    return run
 
 
 @pytest.fixture

@@ -5,23 +5,8 @@ import pytest
 
 from cards import load_catalogue
 from service import __version__
-from service.cli import main
 
 Run = Callable[..., tuple[object, str, str]]
-
-
-@pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `upa-cds` in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code, written.out, written.err
-
-    return run
 
 
 def test_version_names_the_package_the_knowledge_and_its_hash(upa_cds: Run) -> None:

@@ -11,7 +11,6 @@ import pytest
 from cards.exposure import Ignore
 from service.answer import Engine, answer, build_engine
 from service.cases import read_case
-from service.cli import main
 from service.discovery import PREFETCH
 from service.errors import InvalidRequest
 from service.explain import as_text, explain_request
@@ -50,20 +49,6 @@ ONLY_EXPLAINED = {"exposures", "ignored", "problems", "findings", "gaps", "read"
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return build_engine(Settings())
-
-
-@pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `upa-cds` in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code or 0, written.out, written.err
-
-    return run
 
 
 def _explained(name: str, engine: Engine) -> dict[str, Any]:

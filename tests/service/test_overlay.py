@@ -13,7 +13,6 @@ from cards import load_catalogue
 from service.answer import Engine, build_engine
 from service.app import create_app
 from service.cases import read_case
-from service.cli import main
 from service.explain import as_text, explain_request
 from service.replay.command import Assignment
 from service.replay.sides import open_sides
@@ -36,20 +35,6 @@ def example() -> Path:
 @pytest.fixture(scope="module")
 def engine(example: Path) -> Engine:
     return build_engine(Settings(overlay=example))
-
-
-@pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `upa-cds` in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code, written.out, written.err
-
-    return run
 
 
 def explained(name: str, engine: Engine, on: date | None = None) -> dict[str, Any]:

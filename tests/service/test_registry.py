@@ -13,7 +13,6 @@ from rich.console import Console
 
 from cards import Catalogue, load_catalogue
 from cards.catalogue import Approval
-from service.cli import main
 from service.errors import UnknownService
 from service.registry import registry
 from service.registry_text import show
@@ -23,20 +22,6 @@ ON = date(2026, 11, 23)
 BIOLOGIC, JAK = "upadacitinib-biologic", "upadacitinib-jak"
 WHOLE = registry(CATALOGUE, ON)
 Run = Callable[..., tuple[object, str, str]]
-
-
-@pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `upa-cds` in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code, written.out, written.err
-
-    return run
 
 
 def written(said: dict[str, Any]) -> str:
