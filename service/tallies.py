@@ -49,12 +49,13 @@ class Tallies:
     _failing: bool = False
 
     def add(self, at: datetime, client: str, hook: str, outcome: str, milliseconds: float) -> None:
-        """Count one call; returns at once, whatever the database does."""
+        """Count one call; returns at once, whatever the database does. After the end it is counted as lost."""
         kind = CallKind(at.astimezone(UTC).date(), client, hook, outcome, bucket_of(milliseconds))
         with self._lock:
             if self._process != getpid():
                 self._start()
-            if kind in self._counted or len(self._counted) < MOST_KINDS:
+            room = kind in self._counted or len(self._counted) < MOST_KINDS
+            if room and not self._ending.is_set():
                 self._counted[kind] += 1
                 return
         self.counts.add([LOST])

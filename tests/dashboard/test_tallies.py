@@ -63,6 +63,15 @@ def test_what_cannot_be_written_at_the_end_is_counted_as_lost() -> None:
     assert counting.counts.seen() == {LOST: 1}
 
 
+def test_a_call_after_the_end_is_counted_as_lost_and_never_in_silence() -> None:
+    store = Recorded()
+    counting = tallies(store)
+    counting.add(AT, "ehr", "order-sign", "complete", 4.2)
+    counting.close()
+    counting.add(AT, "ehr", "order-sign", "complete", 4.2)
+    assert (store.taken, counting.counts.seen()) == ([{KIND: 1}], {LOST: 1})
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_writes_its_own_calls_and_not_those_of_its_parent(store: SqlStore) -> None:
     counting = Tallies(lambda: store, every=3600)
