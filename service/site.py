@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +12,7 @@ from service.answer import OVER_HTTP, Engine, build_engine
 from service.audit.trail import Trail
 from service.clients.auth import Authenticator
 from service.documented import Memory
-from service.errors import NotReady
+from service.errors import NotReady, StoreUnavailable
 from service.fhir_access.breaker import Breaker
 from service.fhir_access.fetch import FhirReader
 from service.in_flight import InFlight
@@ -60,6 +61,16 @@ class Site:
     def today(self) -> date:
         """Return the day of the site, in its own time zone."""
         return self.clock().astimezone(self.settings.zone).date()
+
+    def begin(self) -> None:
+        """Do in a new worker what no call shall wait for: look at the database, and fetch clients' keys.
+
+        A worker that saw a usable database goes on with it when a later version migrates it.
+        """
+        # How the database stands is said at /readyz.
+        with suppress(StoreUnavailable):
+            self.store().check()
+        self.trust.refresh()
 
     def close(self) -> None:
         """Write what is left of cards and counts, where no worker process ends by itself."""

@@ -78,8 +78,8 @@ def in_worker(settings: Settings, load: Callable[[], Any]) -> Any:
     from service.app import METRICS, SITE
 
     app = load()
-    # A worker that takes the place of another begins with keys as old as the service; no call shall wait for them.
-    threading.Thread(target=app.extensions[SITE].trust.refresh, name="refresh", daemon=True).start()
+    # A worker that takes the place of another begins with keys as old as the service.
+    threading.Thread(target=app.extensions[SITE].begin, name="begin", daemon=True).start()
     if settings.metrics_port is not None:
         from service.metrics.server import MetricsServer
 

@@ -127,6 +127,19 @@ def test_a_site_can_have_comments_kept(kept: Settings) -> None:
     assert service.rows("commented, comment") == [(1, "as discussed")]
 
 
+@pytest.mark.parametrize(("begun", "status"), [(True, 200), (False, 503)])
+def test_a_worker_that_began_before_a_later_version_migrated_takes_feedback_on(
+    service: Site, begun: bool, status: int
+) -> None:
+    if begun:
+        service.app.extensions[SITE].begin()
+    with service.store() as store, store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert service.tell(overridden("00000000-0000-4000-8000-000000000001")).status_code == status
+    assert service.http.get("/readyz").get_json()["feedback"]["database"] == "newer than this program"
+    assert service.tell(overridden("00000000-0000-4000-8000-000000000002")).status_code == status
+
+
 def test_deviations_are_counted_by_name_and_the_log_says_how_many_entries(
     service: Site, log_lines: Callable[[], list[Any]]
 ) -> None:
