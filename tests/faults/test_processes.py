@@ -71,9 +71,10 @@ def received(connection: socket.socket) -> bytes:
 
 def holder(process: "subprocess.Popen[str]", connection: socket.socket) -> int:
     """Tell which worker has the other end of a connection."""
-    port = connection.getsockname()[1]
+    # Local and remote address as the worker has them: another connection may have the same port at one end.
+    ends = [f":{address[1]:04X}" for address in (connection.getpeername(), connection.getsockname())]
     lines = (line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:])
-    (inode,) = (fields[9] for fields in lines if fields[2].endswith(f":{port:04X}"))
+    (inode,) = (fields[9] for fields in lines if [fields[1][-5:], fields[2][-5:]] == ends)
     for pid in worker_pids(process):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
@@ -91,9 +92,10 @@ def test_a_worker_that_is_killed_in_a_call_breaks_that_call_off_whole_and_the_ot
         before = len(stuck.seen)
         broken = send(port, SIGN, order(stuck))
         until(lambda: len(stuck.seen) > before)
-        killed, all_before = holder(process, broken), set(worker_pids(process))
-        os.kill(killed, signal.SIGKILL)
-        assert received(broken) == b""
+        all_before = set(worker_pids(process))
+        with closing(broken):
+            os.kill(holder(process, broken), signal.SIGKILL)
+            assert received(broken) == b""
         # What waits at the door of the killed worker is closed with it, too.
         until(lambda: answers(port))
         assert call(port, "POST", SELECT, recorded_request())[0] == 200
