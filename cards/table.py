@@ -37,11 +37,24 @@ def _as_written(exposure: Exposure, name: str) -> str:
 def _state_key(exposure: Exposure) -> str:
     if exposure.state is State.ORDERED:
         return "ordered-and-current" if exposure.established is State.CURRENT else "ordered"
+    if exposure.state is State.RECENT:
+        return _recent_key(exposure.deciding)
     if exposure.state is not State.CURRENT or exposure.deciding.basis is not Basis.ACTIVE:
         return exposure.state.value
     status = exposure.deciding.fact.status
     known = {"active", "intended", "recorded"}
     return "current" if status in known else "current-on-hold" if status == "on-hold" else "current-unknown"
+
+
+def _recent_key(item: Contribution) -> str:
+    if item.basis is Basis.REPLACED:
+        return "recent-replaced"
+    return "recent-last-dose" if is_last_dose(item) else "recent"
+
+
+def is_last_dose(item: Contribution) -> bool:
+    """Say whether a last dose or supply alone made a medicine recent: nobody recorded that it was stopped."""
+    return item.basis in {Basis.ADMINISTRATION, Basis.DISPENSE} and not item.capped
 
 
 def _phrases(exposure: Exposure, catalogue: Catalogue, on: date) -> Iterator[str]:
@@ -104,6 +117,10 @@ def _stop(item: Contribution, words: Mapping[str, str], _on: date) -> Iterator[s
     yield words["stopped"].format(date=day(item.stop)) if item.stop_dated else words["stopped-undated"]
 
 
+def _replaced(_item: Contribution, words: Mapping[str, str], _on: date) -> Iterator[str]:
+    yield words["replaced"]
+
+
 _BY_BASIS = {
     Basis.DRAFT: _draft,
     Basis.ACTIVE: _active,
@@ -111,5 +128,5 @@ _BY_BASIS = {
     Basis.DISPENSE: _dispense,
     Basis.LAPSE: _lapse,
     Basis.STOP: _stop,
-    Basis.REPLACED: _stop,
+    Basis.REPLACED: _replaced,
 }
