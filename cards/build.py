@@ -29,7 +29,7 @@ from cards.text import capital, day, escape, fit, listed, plain
 
 LONGEST_SUMMARY = 139
 _LONGEST_WRITTEN = 100
-_LONGEST_IN_LABEL = 60
+_LONGEST_IN_LABEL = 80
 INCOMPLETE = "incomplete"
 _PROBLEMS_PARTIAL = frozenset({Gap.CONDITIONS_PAGED, Gap.CONDITION_UNREADABLE})
 

@@ -1,6 +1,7 @@
 """The small table of a card: each drug with its state and the dates that decided."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from cards.catalogue import Catalogue
@@ -59,11 +60,19 @@ def is_last_dose(item: Contribution) -> bool:
 
 def _phrases(exposure: Exposure, catalogue: Catalogue, on: date) -> Iterator[str]:
     words = catalogue.wording.dates
-    shown = [item for item in exposure.contributions if item.state is not State.PAST]
+    shown = _unstopped([item for item in exposure.contributions if item.state is not State.PAST])
     parts = [part for item in _telling(shown) for part in _of_one(item, words, on)]
     yield from parts[:_LONGEST_DATES]
     if exposure.activity:
         yield words["activity"].format(date=day(exposure.activity))
+
+
+def _unstopped(items: Sequence[Contribution]) -> Sequence[Contribution]:
+    """Return what is told of a medicine whose order a draft replaces: nobody stopped its other entries."""
+    bases = {item.basis for item in items}
+    if Basis.REPLACED not in bases or Basis.STOP in bases:
+        return items
+    return [replace(item, capped=False, until=None) if item.capped else item for item in items]
 
 
 def _telling(items: Iterable[Contribution]) -> list[Contribution]:
