@@ -430,7 +430,7 @@ def incomplete(
     reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
     parts = (scope(catalogue, ask), wording.lines["version"].format(version=catalogue.version))
     about = subjects or catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
-    name = catalogue.ingredients[about[0]].name
+    name = listed([catalogue.ingredients[key].name for key in about])
     text = wording.lines["incomplete"].format(reasons=reasons_told, subject=name, subjects=_subjects(catalogue, ask))
     loud = bool(subjects) and ask.hook is not Hook.PATIENT_VIEW
     return Card(

@@ -19,8 +19,8 @@ def monitoring_card(
 ) -> Card | None:
     """Return the card where a loud pair of the rule is about to be signed, else None.
 
-    What is in `services`, the texts ordered in this session, is not suggested again, nor is what the record has answered
-    already; with nothing left to order there is no card.
+    What is in `services`, the texts ordered in this session, is not suggested again, nor is what the record has
+    answered already; with nothing left to order there is no card.
     """
     rule = catalogue.monitoring.rule
     finding = next((item for item in met if item.rule == rule and item.loud), None)
@@ -32,13 +32,13 @@ def monitoring_card(
     return card.card() if card.suggested else None
 
 
-def _is_ordered(item: MonitoringItem, ordered: Iterable[Sequence[str]]) -> bool:
+def _is_ordered(item: MonitoringItem, ordered: Iterable[list[str]]) -> bool:
     """Say whether one of the texts, as words, names the order, or holds other words for it."""
-    phrases = [words(phrase) for phrase in item.also]
-    return any(text == words(item.order) or any(_holds(text, phrase) for phrase in phrases) for text in map(list, ordered))
+    name, phrases = words(item.order), [words(phrase) for phrase in item.also]
+    return any(text == name or any(_holds(text, phrase) for phrase in phrases) for text in ordered)
 
 
-def _holds(text: Sequence[str], phrase: Sequence[str]) -> bool:
+def _holds(text: list[str], phrase: list[str]) -> bool:
     starts = range(len(text) - len(phrase) + 1)
     return any(text[start : start + len(phrase)] == phrase for start in starts)
 
@@ -76,7 +76,8 @@ class _Builder:
 
     def _on_record(self, item: MonitoringItem) -> str | None:
         """Return the problem on record with which the order is needless."""
-        groups = {each.group for each in (*self.problems.infections, *self.problems.others)}
+        problems = self.problems
+        groups = {*(each.group for each in problems.infections), *(each.group for each in problems.others)}
         return next((key for key in item.needless_with if key in groups), None)
 
     def _say(self, key: str, **fields: object) -> str:
@@ -115,11 +116,11 @@ class _Builder:
 
     def _remark(self, item: MonitoringItem) -> str:
         """Return the warning of an order, and why it is left out where it is."""
-        group = self._on_record(item)
-        left_out = (
-            self._say("on-record", problem=self.catalogue.conditions[group].name, order=_small(item.order)) if group else ""
-        )
-        return " ".join(text for text in (item.warning, left_out) if text)
+        told = [item.warning] if item.warning else []
+        if group := self._on_record(item):
+            name = self.catalogue.conditions[group].name
+            told.append(self._say("on-record", problem=name, order=_small(item.order)))
+        return " ".join(told)
 
 
 def _small(text: str) -> str:

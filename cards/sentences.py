@@ -25,7 +25,10 @@ SUMMARY: Mapping[str, frozenset[str]] = {
     "incomplete": _fields("subject"),
 }
 STATES: Mapping[str, frozenset[str]] = dict.fromkeys(
-    _fields("ordered current current-on-hold current-unknown recent recent-last-dose recent-replaced ordered-and-current"), _NONE
+    _fields(
+        "ordered current current-on-hold current-unknown recent recent-last-dose recent-replaced ordered-and-current"
+    ),
+    _NONE,
 )
 DATES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(

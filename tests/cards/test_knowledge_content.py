@@ -24,7 +24,7 @@ DOSING = {
     "infliximab": 70,
     "adalimumab": 28,
     "certolizumab-pegol": 42,
-    "golimumab": 42,
+    "golimumab": 70,
     "vedolizumab": 70,
     "ustekinumab": 98,
     "risankizumab": 98,
@@ -32,6 +32,12 @@ DOSING = {
     "guselkumab": 70,
     "mirikizumab": 42,
     "natalizumab": 56,
+    # For these the longest labelled interval is longer than the convention of their class.
+    "bimekizumab": 70,
+    "benralizumab": 70,
+    "canakinumab": 70,
+    "nemolizumab": 70,
+    "inebilizumab": 198,
 }
 WASHOUT = {
     "upadacitinib": 3,
@@ -68,14 +74,15 @@ class TestWindows:
 
     @pytest.mark.parametrize(
         ("ingredient", "regimen", "days"),
-        [("infliximab", "subcutaneous", 28), ("guselkumab", "every-4-weeks", 42)],
+        [("infliximab", "subcutaneous", 28), ("golimumab", "subcutaneous", 42), ("guselkumab", "every-4-weeks", 42)],
     )
     def test_a_regimen_shortens_the_dosing_window(self, ingredient: str, regimen: str, days: int) -> None:
         assert CATALOGUE.ingredients[ingredient].regimens[regimen].dosing == days
         assert days < DOSING[ingredient]
 
-    def test_only_these_two_ingredients_have_regimens(self) -> None:
-        assert [key for key, item in CATALOGUE.ingredients.items() if item.regimens] == ["infliximab", "guselkumab"]
+    def test_only_these_three_ingredients_have_regimens(self) -> None:
+        with_regimens = [key for key, item in CATALOGUE.ingredients.items() if item.regimens]
+        assert with_regimens == ["infliximab", "golimumab", "guselkumab"]
 
     @pytest.mark.parametrize("key", RULED_CLASSES)
     def test_a_class_without_sourced_windows_has_the_convention_of_its_kind(self, key: str) -> None:
