@@ -18,7 +18,7 @@ from cards.catalogue import (
     Verification,
 )
 from service.errors import UnknownService
-from service.settings import nearest_hint
+from service.nearest import nearest_hint
 
 VERIFICATION: Mapping[Verification, str] = {
     Verification.PRIMARY: "seen in the primary source, at the regulator or at the manufacturer",

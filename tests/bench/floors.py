@@ -26,7 +26,8 @@ class _Split(msgspec.Struct):
 def _floor() -> Callable[[bytes], object]:
     import orjson
 
-    return orjson.loads
+    floor: Callable[[bytes], object] = orjson.loads
+    return floor
 
 
 def _read_only() -> Callable[[bytes], object]:
