@@ -6,17 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from cards import Catalogue
-from cards.catalogue import (
-    GENERIC,
-    Approval,
-    EvidenceEntry,
-    Label,
-    Proportion,
-    Rule,
-    SourceStatement,
-    Verdict,
-    Verification,
-)
+from cards.schema.evidence import EvidenceEntry, Proportion, SourceStatement, Verdict
+from cards.schema.part import Approval, Verification
+from cards.schema.rules import GENERIC, Label, Rule
 from service.errors import UnknownService
 from service.nearest import nearest_hint
 

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from itertools import product
 from math import floor
 
-from cards.catalogue import Catalogue, Clause, Role, Rule
+from cards.catalogue import Catalogue
 from cards.detect import Question
 from cards.model import (
     ConditionFact,
@@ -23,6 +23,8 @@ from cards.model import (
     PatientRecord,
     State,
 )
+from cards.schema.conditions import Role
+from cards.schema.rules import Clause, Rule
 
 COUNTED = (State.ORDERED, State.CURRENT, State.RECENT)
 DOSES = (Kind.ADMINISTRATION, Kind.DISPENSE)

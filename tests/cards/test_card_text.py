@@ -18,7 +18,6 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from cards import Catalogue, Policy, Question, evaluate, load_catalogue
-from cards.catalogue import Approval, EvidenceEntry, Verification
 from cards.model import (
     Card,
     ConditionFact,
@@ -34,6 +33,8 @@ from cards.model import (
 )
 from cards.monitoring import MONITORING
 from cards.options_card import OPTIONS
+from cards.schema.evidence import EvidenceEntry
+from cards.schema.part import Approval, Verification
 from cards.text import fit
 
 CATALOGUE = load_catalogue()

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from cards import Catalogue, Recogniser, load_catalogue
-from cards.catalogue import Category, Role, codes_of
 from cards.model import Code, System
+from cards.schema.conditions import Role
+from cards.schema.ingredients import Category
+from cards.schema.part import codes_of
 
 CATALOGUE = load_catalogue()
 OF_INTEREST = frozenset().union(*(subjects | partners for subjects, partners in CATALOGUE.roles.values()))

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from cards import Policy, Question, evaluate, load_catalogue
-from cards.catalogue import Option, Verification
 from cards.check import FORBIDDEN_IN_US, FORBIDDEN_WORDS
 from cards.detect import findings
 from cards.exposure import exposures
@@ -39,6 +38,8 @@ from cards.monitoring import MONITORING
 from cards.options import Choice, Excluded, Form, Hold, Offer, Situation, TextOnly, age, choice
 from cards.options_card import OPTIONS, options_card
 from cards.problems import problems
+from cards.schema.options import Option
+from cards.schema.part import Verification
 
 CATALOGUE = load_catalogue()
 ON = date(2026, 11, 23)
