@@ -15,7 +15,7 @@ from cards.schema.evidence import Certainty, EvidenceEntry
 from cards.schema.part import Verification
 from cards.schema.rules import Rule
 from cards.text import LONGEST_DETAIL, fit
-from tests.cards.test_card_text import (
+from tests.cards.records import (
     BIOLOGIC,
     CATALOGUE,
     CROHN,
