@@ -9,7 +9,7 @@ from typing import Any
 
 from cards.model import Action, Code, Order, ServiceOrder, System
 from service.wire.fhir_version import FhirVersion
-from service.wire.present import without_nothing
+from service.wire.nulls import without_nulls
 
 _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 _SYSTEMS = {System.RXNORM: _RXNORM}
@@ -28,13 +28,13 @@ class Session:
 
 
 def updated(action: Action, session: Session) -> dict[str, Any] | None:
-    """Return the client's own draft, without what says nothing, with the order whose place it takes.
+    """Return the client's own draft, without its nulls, with the order whose place it takes.
 
     `priorPrescription` is a Reference in MedicationRequest of STU3, R4 and R5 and in MedicationOrder of DSTU2.
     """
     if action.order is None or action.resource_id is None:
         return None
-    draft = without_nothing(session.drafts[action.resource_id])
+    draft = without_nulls(session.drafts[action.resource_id])
     return {**draft, "priorPrescription": {"reference": action.order.replaces}}
 
 

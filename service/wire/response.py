@@ -1,6 +1,6 @@
 """A hook response, written strictly (CDS Hooks 2.0.1, CDS Service Response)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,6 @@ import msgspec
 from cards.model import Action, Card, Coding, Suggestion
 from service.wire import orders
 from service.wire.orders import Session
-from service.wire.present import present
 
 # A number of a draft goes back with the digits that the client wrote.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -23,7 +22,8 @@ Ids = Callable[[Card, Suggestion | None], str]
 def write_response(cards: Sequence[Card], ids: Ids, session: Session | None = None) -> bytes:
     """Write the response of a hook call, byte for byte the same for the same cards, ids and session.
 
-    No member is ever null, empty text or an empty list, except `cards` itself (CDS Hooks 2.0.1, CDS Service Response).
+    No member is ever null, empty text or an empty list, except `cards` itself (CDS Hooks 2.0.1, CDS Service Response)
+    and what a client left empty in a draft that goes back.
     """
     given = session or Session()
     return _ENCODER.encode({"cards": [_card(card, ids, given) for card in cards]})
@@ -34,14 +34,18 @@ def has_update(cards: Sequence[Card]) -> bool:
     return any(action.type == "update" for card in cards for item in card.suggestions for action in item.actions)
 
 
+def _present(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if value not in (None, "", [], {})}
+
+
 def _card(card: Card, ids: Ids, session: Session) -> dict[str, Any]:
-    return present(
+    return _present(
         {
             "uuid": ids(card, None),
             "summary": card.summary,
             "detail": card.detail,
             "indicator": card.indicator.value,
-            "source": present({"label": card.source_label, "url": card.source_url, "topic": _coding(card.topic)}),
+            "source": _present({"label": card.source_label, "url": card.source_url, "topic": _coding(card.topic)}),
             "suggestions": [_suggestion(card, item, ids, session) for item in card.suggestions],
             "selectionBehavior": card.selection.value if card.suggestions else None,
             "overrideReasons": [_coding(reason) for reason in card.override_reasons],
@@ -51,7 +55,7 @@ def _card(card: Card, ids: Ids, session: Session) -> dict[str, Any]:
 
 
 def _suggestion(card: Card, suggestion: Suggestion, ids: Ids, session: Session) -> dict[str, Any]:
-    return present(
+    return _present(
         {
             "label": suggestion.label,
             "uuid": ids(card, suggestion),
@@ -63,7 +67,7 @@ def _suggestion(card: Card, suggestion: Suggestion, ids: Ids, session: Session) 
 
 def _action(action: Action, session: Session) -> dict[str, Any]:
     kind, write = _WRITERS.get(action.type, (action.type, orders.created))
-    return present(
+    return _present(
         {
             "type": kind,
             "description": action.description,
@@ -74,4 +78,4 @@ def _action(action: Action, session: Session) -> dict[str, Any]:
 
 
 def _coding(coding: Coding) -> dict[str, Any]:
-    return present({"system": coding.system, "code": coding.code, "display": coding.display})
+    return _present({"system": coding.system, "code": coding.code, "display": coding.display})
