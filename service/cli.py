@@ -21,6 +21,7 @@ from service.commands.audit import audit
 from service.commands.clients import client, token
 from service.commands.conformance import conformance
 from service.commands.dashboard import dashboard
+from service.commands.days import read_day
 from service.commands.export import export
 from service.commands.record import record
 from service.commands.replay import replay
@@ -354,12 +355,7 @@ def _file(path: Path) -> bytes:
 def _day(text: str | None, settings: Any) -> date:
     from datetime import datetime
 
-    if text is None:
-        return datetime.now(settings.zone).date()
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
-    except ValueError:
-        raise click.BadParameter(f"{text} is no day. Write it as YYYY-MM-DD.", param_hint="--on") from None
+    return datetime.now(settings.zone).date() if text is None else read_day(text, "--on")
 
 
 def _print_version(context: click.Context) -> None:

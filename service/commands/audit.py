@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from service.commands.days import read_day
 from service.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -134,10 +135,7 @@ def _trail(folder: Path | None, flags: dict[str, str | None]) -> "tuple[Path, by
 
 
 def _day(text: str | None, option: str) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text} is no day. Write it as YYYY-MM-DD.", param_hint=option) from None
+    return None if text is None else read_day(text, option)
 
 
 def _write_metrics(file: Path, *, intact: bool) -> None:

@@ -5,9 +5,11 @@ Imports are inside the commands, so that each starts with what it needs and no m
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from service.commands.days import read_day
 
 if TYPE_CHECKING:
     from service.recording.policy import Policy
@@ -50,7 +52,7 @@ def import_calls(
     from service.settings import load_settings
 
     settings = load_settings({"config": config, "data_dir": data_dir})
-    given = Source(source, settings.zone, settings.jurisdiction, profile, _day(day))
+    given = Source(source, settings.zone, settings.jurisdiction, profile, read_day(day, "--on") if day else None)
     made = import_source(given, output, settings)
     for reason, count in sorted(made.skipped.items()):
         click.echo(f"left out: {count} x {reason}", err=True)
@@ -124,12 +126,3 @@ def _words(config: str | None) -> "tuple[Vocabulary, Policy]":
     settings = load_settings({"config": config})
     policy = load_policy()
     return vocabulary(site_catalogue(settings), policy, listed_words(settings.record_words)), policy
-
-
-def _day(text: str | None) -> Any:
-    from datetime import datetime
-
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").date() if text else None  # noqa: DTZ007 - a day has no zone
-    except ValueError:
-        raise click.BadParameter(f"{text} is no day. Write it as YYYY-MM-DD.", param_hint="--on") from None

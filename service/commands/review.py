@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from service.commands.store import read_day, refuse, site_options
+from service.commands.store import beginning, refuse, site_options
 
 if TYPE_CHECKING:
     from service.rates import Share
@@ -55,7 +55,7 @@ def sample_command(
     if patients and not output:
         raise click.UsageError("A sheet with patients goes into a file: give --output FILE.")
     site = load_settings(flags)
-    place, since = Place.of(site), read_day(day, site)
+    place, since = Place.of(site), beginning(day, site)
     named = None if patients is None else _named(patients, site)
     try:
         with opened(place, patient=True) as store:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from service.commands.days import read_day
 from service.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def rates(*, day: str | None, as_json: bool, **flags: str | None) -> None:
     from service.store import Place, opened
 
     site = load_settings(flags)
-    place, since = Place.of(site), read_day(day, site)
+    place, since = Place.of(site), beginning(day, site)
     try:
         with opened(place, patient=True) as store:
             found = count(store.outcomes(since), since.date() if since else None)
@@ -111,14 +112,9 @@ def rates(*, day: str | None, as_json: bool, **flags: str | None) -> None:
     click.echo(json.dumps(said, indent=2) if as_json else rates_text.as_text(found), nl=as_json)
 
 
-def read_day(day: str | None, site: "Settings") -> datetime | None:
+def beginning(day: str | None, site: "Settings") -> datetime | None:
     """Give the beginning of a day in the site's zone. Raises BadParameter for what is no day."""
-    if day is None:
-        return None
-    try:
-        return datetime.combine(datetime.strptime(day, "%Y-%m-%d").date(), time(), site.zone)  # noqa: DTZ007
-    except ValueError:
-        raise click.BadParameter(f"{day} is no day. Write it as YYYY-MM-DD.", param_hint="--since") from None
+    return None if day is None else datetime.combine(read_day(day, "--since"), time(), site.zone)
 
 
 def refuse(place: object, error: StoreUnavailable) -> NoReturn:

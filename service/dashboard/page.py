@@ -27,6 +27,8 @@ TEMPLATE = "dashboard/templates/dashboard.html"
 REALM = 'Basic realm="upadacitinib-cds dashboard", charset="UTF-8"'
 WEEKS, MOST_DAYS = 12, 800
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Days before and after these must be days, too.
+_EARLIEST, _LATEST = date(2000, 1, 1), date(9998, 12, 31)
 # The page asks for its plots right after itself: they are drawn from what it was made from.
 KEPT_SECONDS, KEPT_PERIODS = 30.0, 8
 
@@ -154,11 +156,11 @@ def _day(name: str, default: date) -> date:
     if text is None:
         return default
     try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
+        if _DAY.fullmatch(text) and _EARLIEST <= (day := date.fromisoformat(text)) <= _LATEST:
+            return day
     except ValueError:
         pass
-    raise InvalidRequest(f"{name} is no day. Write it as 2026-03-16.")
+    raise InvalidRequest(f"{name} is no day from {_EARLIEST} to {_LATEST}. Write it as 2026-03-16.")
 
 
 def _midnight(day: date) -> datetime:

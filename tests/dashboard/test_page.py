@@ -62,7 +62,17 @@ def test_the_days_in_the_address_choose_the_period(busy: FlaskClient) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["to=", "from=20260316", "from=yesterday", "to=2026-13-01", "from=2026-03-16&to=2026-03-15", "from=2001-01-01"],
+    [
+        *(
+            "to=",
+            "from=20260316",
+            "from=yesterday",
+            "to=2026-13-01",
+            "from=2026-03-16&to=2026-03-15",
+            "from=2001-01-01",
+        ),
+        *("to=0001-01-01&from=2000-01-01", "to=9999-12-31", "from=9999-12-31&to=9999-12-31", "to=0001-01-01"),
+    ],
 )
 def test_a_period_that_is_none_is_refused_with_what_to_do(busy: FlaskClient, query: str) -> None:
     answer = busy.get(f"/dashboard?{query}")
