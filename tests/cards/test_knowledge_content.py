@@ -540,6 +540,15 @@ class TestOptions:
         known = {key for key in CATALOGUE.ingredients if "ulcerative-colitis" in CATALOGUE.ingredients[key].uses()}
         assert listed == {key for key in known if CATALOGUE.drug_class(key).category is Category.BIOLOGIC}
 
+    def test_an_order_by_name_carries_the_ingredient_code_and_never_that_of_a_product(self) -> None:
+        codes = {key: item.order_code for key, item in CATALOGUE.ingredients.items()}
+        assert {key: codes[key] for key in CATALOGUE.options.rxnorm} == CATALOGUE.options.rxnorm
+        # Their lists begin, in the order of the numbers, with a dose form, a biosimilar name and branded products.
+        assert codes["abatacept"] == "614391"
+        assert codes["ublituximab"] == "2626349"
+        assert codes["lebrikizumab"] is None
+        assert codes["nemolizumab"] is None
+
     def test_the_monitoring_orders_are_the_specified_ones(self) -> None:
         assert list(CATALOGUE.monitoring.items) == [
             *("blood-count", "liver-enzymes", "lipids", "tuberculosis", "hepatitis", "pregnancy")
