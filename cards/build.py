@@ -105,7 +105,7 @@ class _Builder:
     def _summary(self) -> str:
         """Return the first summary that is short enough: an infection that makes the card louder is said if it fits."""
         written = self._summaries()
-        louder = [f"{text} {self._infected}" for text in written] if self.problems.infections else []
+        louder = [f"{text.removesuffix('.')} {self._infected}" for text in written] if self.problems.infections else []
         fitting = (text for text in (*louder, *written) if len(text) <= LONGEST_SUMMARY)
         return next(fitting, written[-1][:LONGEST_SUMMARY])
 
@@ -124,7 +124,7 @@ class _Builder:
         if self.lead.relation is Relation.RECENT:
             return [self._recent_summary(said)]
         if self.lead.relation is Relation.SEQUENTIAL:
-            return [self._sequential("summary", more=said)]
+            return [self._sequential("summary", more=f",{said}" if said else "")]
         clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
         keys = ("not-named", "not-named-short") if self.lead.coverage is Coverage.NOT_NAMED else ("overlap",)
         partner = self._name(self.lead.partner)
@@ -386,7 +386,8 @@ class _Builder:
         for exposure, fact in removable:
             same = [other for item, other in removable if item is exposure]
             label = self._delete_label(exposure, fact, same)
-            action = Action("delete", label, resource_id=fact.ref, written=self._written(exposure, fact))
+            text = self._delete_label(exposure, fact, [fact])
+            action = Action("delete", text, resource_id=fact.ref, written=self._written(exposure, fact))
             yield Suggestion(f"delete {fact.ref}", label, (action,))
 
     def _delete_label(self, exposure: Exposure, fact: MedicationFact, same: Sequence[MedicationFact]) -> str:
