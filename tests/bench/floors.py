@@ -26,8 +26,9 @@ class _Split(msgspec.Struct):
 def _floor() -> Callable[[bytes], object]:
     import orjson
 
-    floor: Callable[[bytes], object] = orjson.loads
-    return floor
+    # Without the extra `bench` its types are not known.
+    loads: Callable[[bytes], object] = orjson.loads
+    return loads
 
 
 def _read_only() -> Callable[[bytes], object]:
