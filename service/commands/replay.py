@@ -65,7 +65,8 @@ def replay(path: Path | None, **options: Any) -> None:
     64: wrong usage; 69: a service does not answer; 75: a cluster lost its workers, go on with --resume.
 
     CASES is a folder of cases, or one case, without it the packaged ones. They are compared word by word, and with what
-    their author expected; 0: all the same, 1: something differs. With an option of recordings they are compared as a recording is.
+    their author expected; 0: all the same, 1: something differs. With an option of recordings they are compared as a
+    recording is.
     """
     from service.replay.calls import is_recording
 
