@@ -52,6 +52,8 @@ def loads(data: bytes, where: str) -> Any:
     if (plain := _plain(data)) is not None:
         return plain
     text = decoded(data, where)
+    if not text.strip():
+        raise InvalidRequest(f"{where} is empty: send JSON.")
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused, parse_float=_finite)
     except _RepeatedKeyError:

@@ -194,16 +194,19 @@ def _place(body: bytes, value: memoryview, at: int) -> int:
 def _hook(envelope: Mapping[str, Any], service: HookService) -> str:
     hook = envelope.get("hook")
     if not isinstance(hook, str) or not hook:
-        raise InvalidRequest(f"hook is missing: send the name of the hook, {service.hook}.")
+        raise InvalidRequest(f"hook is missing or no text: send the name of the hook, {service.hook}.")
     if hook != service.hook:
-        raise InvalidRequest(f"hook does not fit the service {service.id}: it answers {service.hook} only.")
+        raise InvalidRequest(
+            f"hook does not fit the service {service.id}, which answers {service.hook} only: send the call to the "
+            "service that GET /cds-services names for its hook."
+        )
     return hook
 
 
 def _hook_instance(envelope: Mapping[str, Any], deviations: list[Deviation]) -> str:
     instance = envelope.get("hookInstance")
     if not isinstance(instance, str) or not instance.strip():
-        raise InvalidRequest("hookInstance is missing: send a UUID for this call.")
+        raise InvalidRequest("hookInstance is missing or no text: send a UUID for this call.")
     if not _UUID.match(instance):
         deviations.append(Deviation.HOOK_INSTANCE_NOT_UUID)
     return instance
@@ -222,7 +225,7 @@ def _context(envelope: Mapping[str, Any], deviations: list[Deviation]) -> Mappin
 def _patient(context: Mapping[str, Any], deviations: list[Deviation]) -> str:
     patient = context.get("patientId")
     if not isinstance(patient, str):
-        raise InvalidRequest("context.patientId is missing: send the id of the Patient resource.")
+        raise InvalidRequest("context.patientId is missing or no text: send the id of the Patient resource.")
     bare = patient.strip().rstrip("/").rpartition("/")[2].strip()
     if not bare:
         raise InvalidRequest("context.patientId is empty: send the id of the Patient resource.")

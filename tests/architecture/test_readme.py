@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from cards import load_catalogue
 from service.app import create_app
 from service.cases import read_case
 from service.commands.demo import CASE
+from service.knowledge import copy_knowledge
 from service.settings import Settings
 from tests.fakes import SELECT
 from tests.generated import PARTS, ROOT, Part, between, every_command, written
@@ -154,6 +156,18 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     command = re.search(r"\.venv/bin/(python -m pytest)", README)
     assert command
     assert command[1] in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_drug_that_is_shown_as_an_example_can_be_added(tmp_path: Path) -> None:
+    shown = re.search(r"made-up name:\n\n```yaml\n(.*?)```", page("cards/knowledge"), flags=re.DOTALL)
+    assert shown
+    copy_knowledge(None, tmp_path / "mine")
+    file = tmp_path / "mine" / "ingredients.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert text.count("\ningredients:\n") == 1
+    file.write_text(text.replace("\ningredients:\n", f"\ningredients:\n{shown[1]}"), encoding="utf-8")
+    added = load_catalogue(tmp_path / "mine").ingredients["fictimab"]
+    assert (added.name, added.class_id) == ("fictimab", "anti-tnf")
 
 
 EXAMPLES = [
