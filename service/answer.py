@@ -46,8 +46,8 @@ REPORT_LINK = "Report a problem with this warning"
 Documented = Callable[[str], tuple[DocumentedException, ...]]
 """Gives the exceptions that were documented for a patient, by its id."""
 
-# A Medication may itself be made of one that is elsewhere.
-_DEEPEST_MEDICATION = 2
+# A kit has its products elsewhere, and these are made of what is elsewhere again.
+_DEEPEST_MEDICATION = 3
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:upadacitinib-cds:card")
 
 

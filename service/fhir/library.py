@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from cards.model import Code, System
@@ -13,6 +14,7 @@ from service.fhir.scan import (
     Dosage,
     EitherMedication,
     MedicationScan,
+    Package,
     Product,
     Reference,
     Resource,
@@ -30,6 +32,10 @@ _SYSTEMIC = re.compile(
     re.IGNORECASE,
 )
 _SERVICES = frozenset({"ServiceRequest", "ProcedureRequest"})
+# What an item of a Medication may refer to, in every version.
+_MADE_OF = frozenset({"Medication", "Substance"})
+# A kit, its products, what these are made of, and a substance of that.
+_DEEPEST = 4
 _SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM, System.LOCAL})
 
 
@@ -83,8 +89,18 @@ def _words_of(concept: Concept) -> Iterator[str]:
         yield concept.text
 
 
+Inside = Mapping[str, MedicationScan]
+"""What a resource contains, by the id that it is referred to by."""
+_NOTHING_INSIDE: Inside = MappingProxyType({})
+
+
+def _inside(contained: Sequence[MedicationScan] | None) -> Inside:
+    # The first of an id counts.
+    return {item.id.lstrip("#"): item for item in reversed(contained) if item.id} if contained else _NOTHING_INSIDE
+
+
 class MedicationLibrary:
-    """The Medication resources that came with a call, by every name that a reference can use."""
+    """The Medications and Substances that came with a call, by every name that a reference can use."""
 
     def __init__(
         self, known: Mapping[str, MedicationScan] | None = None, *, local: frozenset[str] = frozenset()
@@ -104,7 +120,7 @@ class MedicationLibrary:
         """Collect the sibling Medications of `draftOrders`; `urls` are the addresses that the Bundle gave them."""
         library = cls(local=local)
         for index, resource in enumerate(drafts):
-            if resource.get("resourceType") == "Medication":
+            if resource.get("resourceType") in _MADE_OF:
                 library._add(bent(resource, MedicationScan), urls[index] if index < len(urls) else None)
         return library
 
@@ -112,35 +128,35 @@ class MedicationLibrary:
         """Return a library that also knows the Medications among delivered resources; what is known stays."""
         library = MedicationLibrary()
         for resource in resources:
-            if resource.kind == "Medication":
+            if resource.kind in _MADE_OF:
                 library._add(decode(resource.raw, MedicationScan), resource.url)
         return MedicationLibrary({**library._known, **self._known}, local=self.local)
 
     def _add(self, medication: MedicationScan | None, url: str | None) -> None:
         if medication is None:
             return
-        names = [f"Medication/{medication.id}"] if medication.id else []
+        names = [f"{medication.resource_type}/{medication.id}"] if medication.id else []
         if url:
             names += [url] if url.startswith("urn:") else [url, last_two(url)]
         for name in names:
             self._known.setdefault(name, medication)
 
-    def find(self, reference: str, contained: Sequence[MedicationScan]) -> MedicationScan | None:
-        """Find the Medication of a reference: contained, by urn, by address, or by type and id."""
+    def find(self, reference: str, inside: Inside) -> MedicationScan | None:
+        """Find the Medication of a reference: among what is contained, by urn, by address, or by type and id."""
         text = reference.strip()
         if text.startswith("#"):
-            return next((item for item in contained if item.id and item.id.lstrip("#") == text[1:]), None)
+            return inside.get(text[1:])
         return self._known.get(text) or self._known.get(last_two(text))
 
     def drug(self, scan: Scan) -> Drug:
         """Say which drug a medication resource or a ServiceRequest names."""
         if scan.resource_type in _SERVICES:
             return _service_drug(self, scan)
-        naming = _Naming(self, scan.contained or ())
+        naming, inside = _Naming(self), _inside(scan.contained)
         naming.concept(scan.medication_codeable_concept)
         if scan.medication is not None:
-            naming.either(scan.medication)
-        naming.reference(scan.medication_reference)
+            naming.either(scan.medication, inside)
+        naming.reference(scan.medication_reference, inside)
         return naming.drug((*(scan.dosage_instruction or ()), *_listed(scan.dosage)))
 
 
@@ -169,8 +185,9 @@ def is_modified(medication: MedicationScan) -> bool:
 
 @dataclass(slots=True)
 class _Naming:
+    """What is said of one drug so far. `inside` is what the resource contains that is being read."""
+
     library: MedicationLibrary
-    contained: Sequence[MedicationScan] = ()
     codes: list[Code] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     forms: list[Concept] = field(default_factory=list)
@@ -179,6 +196,9 @@ class _Naming:
     referred: bool = False
     modified: bool = False
     missing: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    # A Medication that many items refer to, or that refers to itself, is read once; what it is contained in is held.
+    seen: dict[tuple[str, int], Inside] = field(default_factory=dict)
 
     def drug(self, dosages: tuple[Dosage, ...]) -> Drug:
         identified = self.coded or bool(self.names)
@@ -196,7 +216,8 @@ class _Naming:
         )
 
     def text(self) -> str:
-        return self.names[0][:LONGEST_TEXT] if self.names else ""
+        # What has no name of its own is called by its parts: the first alone may be the pad for the skin.
+        return (" + ".join(dict.fromkeys(self.parts)) or "".join(self.names[:1]))[:LONGEST_TEXT]
 
     def concept(self, concept: Concept | EitherMedication | None) -> None:
         if concept is None:
@@ -212,39 +233,51 @@ class _Naming:
                     self.codes += found
             self._name(coding.display)
 
-    def either(self, medication: EitherMedication | None, level: int = 0) -> None:
+    def either(self, medication: EitherMedication | None, inside: Inside = _NOTHING_INSIDE, level: int = 0) -> None:
         if medication is None:
             return
         self.concept(medication)
         self.concept(medication.concept)
         if isinstance(medication.reference, Reference):
-            self.reference(medication.reference, level)
+            self.reference(medication.reference, inside, level)
             self._name(medication.display)
         else:
-            self.reference(Reference(medication.reference, medication.display), level)
+            self.reference(Reference(medication.reference, medication.display), inside, level)
 
-    def reference(self, reference: Reference | None, level: int = 0) -> None:
+    def reference(self, reference: Reference | None, inside: Inside = _NOTHING_INSIDE, level: int = 0) -> None:
         if reference is None:
             return
         self._name(reference.display)
         if not reference.reference:
             return
         self.referred = True
-        found = self.library.find(reference.reference, self.contained)
+        text = reference.reference.strip()
+        found = self.library.find(text, inside)
         if found is None:
-            self.missing.append(reference.reference.strip())
-        elif level < 2:
-            self._medication(found, level)
+            self.missing.append(text)
+            return
+        # What is contained contains nothing and refers to its neighbours (FHIR R4, References, Contained Resources).
+        neighbours = inside if text.startswith("#") else _NOTHING_INSIDE
+        key = (last_two(text), id(neighbours))
+        if level < _DEEPEST and key not in self.seen:
+            self.seen[key] = neighbours
+            self._medication(found, _inside(found.contained) or neighbours, level)
 
-    def _medication(self, medication: MedicationScan, level: int) -> None:
+    def _medication(self, medication: MedicationScan, inside: Inside, level: int) -> None:
         self.modified = self.modified or is_modified(medication)
-        self.either(medication.code, level + 1)
-        product = medication.product or Product()
+        self.either(medication.code, inside, level + 1)
+        product, package = medication.product or Product(), medication.package or Package()
         self.forms += [form for form in (medication.form, medication.dose_form, product.form) if form is not None]
-        for ingredient in (*(medication.ingredient or ()), *(product.ingredient or ())):
-            self.concept(ingredient.item_codeable_concept)
-            self.reference(ingredient.item_reference, level + 1)
-            self.either(ingredient.item, level + 1)
+        items = (*(medication.ingredient or ()), *(product.ingredient or ()), *(package.content or ()))
+        nameless, parts = not self.names, []
+        for item in items:
+            before = len(self.names)
+            self.concept(item.item_codeable_concept)
+            self.reference(item.item_reference, inside, level + 1)
+            self.either(item.item, inside, level + 1)
+            parts += self.names[before : before + 1]
+        if nameless:
+            self.parts = parts
 
     def _name(self, name: str | None) -> None:
         if name and name.strip():

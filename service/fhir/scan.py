@@ -71,8 +71,22 @@ class Product(msgspec.Struct):
     ingredient: list[Ingredient] | None = None
 
 
+class Content(msgspec.Struct, rename="camel"):
+    """Medication.package.content: `item[x]` in STU3, a Reference `item` in DSTU2; later versions have no packages."""
+
+    item_codeable_concept: Concept | None = None
+    item_reference: Reference | None = None
+    item: EitherMedication | None = None
+
+
+class Package(msgspec.Struct):
+    """Medication.package."""
+
+    content: list[Content] | None = None
+
+
 class MedicationScan(msgspec.Struct, rename="camel"):
-    """A Medication, as far as it says which drug it is."""
+    """A Medication, as far as it says which drug it is, with what it contains; a Substance has a code too."""
 
     resource_type: str | None = None
     id: str | None = None
@@ -81,6 +95,8 @@ class MedicationScan(msgspec.Struct, rename="camel"):
     dose_form: Concept | None = None
     ingredient: list[Ingredient] | None = None
     product: Product | None = None
+    package: Package | None = None
+    contained: "list[MedicationScan] | None" = None
     modifier_extension: Any = None
     implicit_rules: Any = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from service.fhir import MedicationLibrary, Resource
+from service.fhir.library import Inside
 from service.fhir.scan import MedicationScan, Peek, decode
 from service.screen.export import Part, open_part
 from service.screen.lines import lines
@@ -57,10 +58,10 @@ class Formulary(MedicationLibrary):
         """Close the database."""
         self._database.close()
 
-    def find(self, reference: str, contained: Sequence[MedicationScan]) -> MedicationScan | None:
-        """Find the Medication of a reference: contained, else by type and id."""
-        if (inside := super().find(reference, contained)) is not None:
-            return inside
+    def find(self, reference: str, inside: Inside) -> MedicationScan | None:
+        """Find the Medication of a reference: among what is contained, else by type and id."""
+        if (contained := super().find(reference, inside)) is not None:
+            return contained
         kind, _, own = last_two(reference).rpartition("/")
         if kind != _KIND:
             return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from cards.model import Action, Code, Order, ServiceOrder, System
 from service.wire.fhir_version import FhirVersion
+from service.wire.nulls import without_nulls
 
 _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 _SYSTEMS = {System.RXNORM: _RXNORM}
@@ -27,13 +28,14 @@ class Session:
 
 
 def updated(action: Action, session: Session) -> dict[str, Any] | None:
-    """Return the client's own draft with the order whose place it takes.
+    """Return the client's own draft, without its nulls, with the order whose place it takes.
 
     `priorPrescription` is a Reference in MedicationRequest of STU3, R4 and R5 and in MedicationOrder of DSTU2.
     """
     if action.order is None or action.resource_id is None:
         return None
-    return {**session.drafts[action.resource_id], "priorPrescription": {"reference": action.order.replaces}}
+    draft = without_nulls(session.drafts[action.resource_id])
+    return {**draft, "priorPrescription": {"reference": action.order.replaces}}
 
 
 def created(action: Action, session: Session) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ def write_response(cards: Sequence[Card], ids: Ids, session: Session | None = No
     """Write the response of a hook call, byte for byte the same for the same cards, ids and session.
 
     No member is ever null, empty text or an empty list, except `cards` itself (CDS Hooks 2.0.1, CDS Service Response)
-    and what stands in a draft that goes back as it came.
+    and what a client left empty in a draft that goes back.
     """
     given = session or Session()
     return _ENCODER.encode({"cards": [_card(card, ids, given) for card in cards]})

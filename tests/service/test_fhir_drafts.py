@@ -7,6 +7,8 @@ import pytest
 from cards import Recogniser, load_catalogue
 from cards.model import Kind, Origin
 from service.fhir import Drafts, MedicationLibrary, draft_facts, scan_drafts
+from service.fhir.library import Inside
+from service.fhir.scan import MedicationScan
 from tests import builders as make
 from tests.builders import Json
 
@@ -87,6 +89,78 @@ def test_ingredients_of_a_medication_are_found_by_concept_and_by_reference() -> 
     }
     order = _order(medicationReference={"reference": "Medication/m2"})
     assert _ingredients(order, RINVOQ, mixture) == {"upadacitinib", "azathioprine", "tacrolimus"}
+
+
+ITEM = {"reference": "#product"}
+PRODUCT = {"resourceType": "Medication", "id": "product", "product": {"ingredient": [{"item": {"reference": "#s1"}}]}}
+SUBSTANCE = {"resourceType": "Substance", "id": "s1", "code": {"coding": [INGREDIENT]}}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"package": {"content": [{"item": {"reference": "Medication/m1"}}]}},
+        {"package": {"content": [{"itemReference": {"reference": "Medication/m1"}}]}},
+        {"package": {"content": [{"itemCodeableConcept": {"coding": [BRANDED]}}]}},
+        {"package": {"content": {"item": {"display": "Rinvoq 15 mg"}}}},
+        {"package": {"content": [{"item": ITEM}]}, "contained": [PRODUCT, SUBSTANCE]},
+        {"ingredient": [{"itemReference": ITEM}], "contained": [SUBSTANCE, PRODUCT]},
+        {"ingredient": [{"itemReference": {"reference": "Substance/s2"}}]},
+        {"ingredient": [{"item": {"reference": {"reference": "#s1"}}}], "contained": [SUBSTANCE]},
+        {"package": {"content": [{"item": {"reference": "Medication/inner"}}]}},
+    ],
+)
+def test_what_a_kit_or_a_mixture_is_made_of_is_found_in_every_version(made: Json) -> None:
+    kit = {"resourceType": "Medication", "id": "kit", **made}
+    inner = {
+        "resourceType": "Medication",
+        "id": "inner",
+        "ingredient": [{"itemReference": {"reference": "Medication/m1"}}],
+    }
+    delivered = (RINVOQ, inner, SUBSTANCE | {"id": "s2"}, kit)
+    assert _ingredients(_order(medicationReference={"reference": "Medication/kit"}), *delivered) == {"upadacitinib"}
+    order = _order(medicationReference={"reference": "#kit"}, contained=[kit, PRODUCT, SUBSTANCE])
+    assert _ingredients(order, *delivered) == {"upadacitinib"}
+
+
+def test_what_one_medication_contains_is_not_looked_for_from_another() -> None:
+    box = {"resourceType": "Medication", "id": "box", "contained": [SUBSTANCE]}
+    kit = {"resourceType": "Medication", "id": "kit", "ingredient": [{"itemReference": {"reference": "#s1"}}]}
+    mixed = {
+        "resourceType": "Medication",
+        "id": "m2",
+        "ingredient": [{"itemReference": {"reference": "Medication/kit"}}],
+    }
+    assert _scanned(_order(medicationReference={"reference": "Medication/m2"}), box, kit, mixed).items[0].unresolved
+
+
+def test_a_kit_without_a_name_is_called_by_what_is_in_it() -> None:
+    items = [{"itemCodeableConcept": {"text": text, "coding": [{"display": "x"}]}} for text in ("pad", "Rinvoq", "pad")]
+    kit = {"resourceType": "Medication", "id": "kit", "package": {"content": items}}
+    (draft,) = _scanned(_order(medicationReference={"reference": "Medication/kit"}), kit).items
+    assert draft.drug.text == "pad + Rinvoq"
+    named = kit | {"code": {"text": "Starter pack"}}
+    (draft,) = _scanned(_order(medicationReference={"reference": "Medication/kit"}), named).items
+    assert draft.drug.text == "Starter pack"
+
+
+class _Counted(MedicationLibrary):
+    looked_up = 0
+
+    def find(self, reference: str, inside: Inside) -> MedicationScan | None:
+        self.looked_up += 1
+        return super().find(reference, inside)
+
+
+def test_medications_that_all_refer_to_all_are_each_read_once() -> None:
+    names = [f"Medication/m{number}" for number in range(30)]
+    addresses = [f"https://ehr.example.org/fhir/{name}" for name in names]
+    items = [{"itemReference": {"reference": reference}} for reference in (*names, *addresses)]
+    known = _Counted()
+    library = known.of_drafts([{"resourceType": "Medication", "id": name[11:], "ingredient": items} for name in names])
+    scan_drafts([_order(medicationReference={"reference": names[0]})], make.PATIENT, library, RECOGNISER)
+    assert isinstance(library, _Counted)
+    assert library.looked_up == 1 + len(names) * len(items)
 
 
 def test_medications_that_refer_to_each_other_come_to_an_end() -> None:

@@ -20,9 +20,11 @@ from cards.model import (
     System,
 )
 from service.answer import answer, build_engine
+from service.conformance.reading import empty_values
 from service.discovery import SERVICES
 from service.settings import Settings
 from service.wire import Session, drafts_as_sent, has_update, write_response
+from service.wire.nulls import without_nulls
 from tests import builders
 
 ORDER = Order("risankizumab", Code(System.RXNORM, "2166040"), "risankizumab", "MedicationRequest/old")
@@ -31,7 +33,15 @@ AS_SENT = (
     '"2026-03-10T10:00:00.120+01:00"},"medicationCodeableConcept":{"text":"ustekinumab"},"subject":{"reference":'
     '"Patient/patient-1"},"dosageInstruction":[{"doseAndRate":[{"doseQuantity":{"value":90.00,"unit":"mg"}}]}],'
     '"dispenseRequest":{"quantity":{"value":1.10,"unit":"mL"},"numberOfRepeatsAllowed":0},"extension":[{"url":'
-    '"https://ehr.example.org/ünit","valueDecimal":0.50,"_valueDecimal":null}],"note":[]}'
+    '"https://ehr.example.org/ünit","valueDecimal":0.50}],"instantiatesUri":["urn:a",null],"_instantiatesUri":[null,{'
+    '"extension":[{"url":"https://ehr.example.org/why","valueCode":"unknown"}]}]}'
+)
+# The same draft of a client that writes every field it has.
+WITH_NULLS = (
+    AS_SENT.replace('"id":"new",', '"id":"new","language":null,"note":[null],"encounter":{"reference":null},')
+    .replace('"unit":"mg"', '"unit":"mg","code":null')
+    .replace('"valueDecimal":0.50', '"valueDecimal":0.50,"_valueDecimal":null')
+    .replace('"numberOfRepeatsAllowed":0', '"numberOfRepeatsAllowed":0,"validityPeriod":{"start":null}')
 )
 
 
@@ -110,8 +120,8 @@ def test_only_an_update_needs_the_drafts_as_they_were_sent() -> None:
     assert [needs(kind) for kind in ("update", "delete", "create")] == [True, False, False]
 
 
-def _call() -> bytes:
-    """Make a call whose draft is `AS_SENT`, written by hand so that every digit and null stays."""
+def _call(draft: str = AS_SENT) -> bytes:
+    """Make a call with a draft that was written by hand, so that every digit and null of it stays."""
     call = builders.order_select(
         [builders.draft("new", "ustekinumab")],
         [
@@ -120,7 +130,7 @@ def _call() -> bytes:
         ],
     )
     call["context"]["draftOrders"] = "AS SENT"
-    entry = f'{{"resourceType":"Bundle","entry":[{{"resource":{AS_SENT}}}]}}'
+    entry = f'{{"resourceType":"Bundle","entry":[{{"resource":{draft}}}]}}'
     return json.dumps(call).replace('"AS SENT"', entry).encode()
 
 
@@ -129,11 +139,39 @@ def test_the_drafts_as_sent_keep_every_digit() -> None:
     assert str(resource["dispenseRequest"]["quantity"]["value"]) == "1.10"
 
 
-def test_an_update_is_the_draft_byte_for_byte_and_the_order_whose_place_it_takes() -> None:
+@pytest.mark.parametrize("draft", [AS_SENT, WITH_NULLS], ids=["as FHIR has it", "with nulls"])
+def test_an_update_is_what_the_draft_says_byte_for_byte_and_the_order_whose_place_it_takes(draft: str) -> None:
     service = next(item for item in SERVICES if item.hook == "order-select")
-    given = answer(_call(), service, engine=build_engine(Settings()), on=date(2026, 3, 10))
+    given = answer(_call(draft), service, engine=build_engine(Settings()), on=date(2026, 3, 10))
     prior = ',"priorPrescription":{"reference":"MedicationRequest/old"}}'
     assert (AS_SENT[:-1] + prior).encode() in given.body
+    assert not list(empty_values(json.loads(given.body)))
+
+
+def test_a_null_stays_where_it_holds_the_place_of_a_value_and_nowhere_else() -> None:
+    resource = {
+        "given": ["Ada", None],
+        "_given": [None, {"extension": [{"url": "urn:a", "valueCode": None}], "id": None}],
+        "family": [None, "Example"],
+        "_family": [None, None],
+        "prefix": [None, {"text": None}],
+        "_suffix": None,
+        "note": [],
+        "code": "",
+        "subject": {},
+        "repeats": 0,
+        "active": False,
+    }
+    assert without_nulls(resource) == {
+        "given": ["Ada", None],
+        "_given": [None, {"extension": [{"url": "urn:a"}]}],
+        "family": ["Example"],
+        "note": [],
+        "code": "",
+        "subject": {},
+        "repeats": 0,
+        "active": False,
+    }
 
 
 def test_a_client_that_wraps_its_context_in_a_list_gets_its_draft_back_too() -> None:
