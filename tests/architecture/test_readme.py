@@ -69,6 +69,26 @@ def test_every_key_of_a_client_and_every_reason_to_refuse_is_explained() -> None
     assert set(re.findall(r"`([a-z-]+)`", between(explained, "refusals"))) == set(Reason)
 
 
+def test_every_word_for_a_read_that_failed_is_explained() -> None:
+    from service.fhir_access.fetch import Fault, Refusal
+    from service.fhir_access.guarded_get import Problem
+
+    assert _first_words(between(page("service/fhir_access"), "words")) == {*Fault, *Refusal, *Problem}
+
+
+def test_every_word_for_what_is_served_all_the_same_is_explained() -> None:
+    from service.hooks import media_deviations
+    from service.wire.feedback import FeedbackDeviation
+    from service.wire.request import Deviation
+
+    told = _first_words(between(page("service/wire"), "deviations"))
+    assert told == {*Deviation, *FeedbackDeviation, *media_deviations(None, None)}
+
+
+def _first_words(table: str) -> set[str]:
+    return {word for cell in _first_cells(table) for word in re.findall(r"`([a-z-]+)`", cell)}
+
+
 def test_every_answer_of_a_service_is_explained_and_no_other() -> None:
     from service.openapi import openapi_document
 
