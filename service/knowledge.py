@@ -41,7 +41,13 @@ def _refuse_other_folder(folder: Path) -> None:
     """Say of a path that is no folder of knowledge at all just that, instead of missing every file of it."""
     if any((folder / name).exists() for name in SCHEMAS):
         return
-    what = "it holds no knowledge" if folder.is_dir() else "it is no folder" if folder.exists() else "there is none"
+    what = (
+        "it holds no knowledge"
+        if folder.is_dir()
+        else "it is no folder"
+        if folder.exists()
+        else "there is no such folder"
+    )
     raise KnowledgeError((f"{folder}: {what}; give a folder with {', '.join(SCHEMAS)}",))
 
 

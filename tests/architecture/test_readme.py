@@ -85,8 +85,14 @@ def test_every_word_for_what_is_served_all_the_same_is_explained() -> None:
     assert told == {*Deviation, *FeedbackDeviation, *media_deviations(None, None)}
 
 
+def test_every_word_for_a_call_that_is_refused_is_explained() -> None:
+    from service.errors import Cause
+
+    assert _first_words(between(page("service/wire"), "causes")) == set(Cause)
+
+
 def _first_words(table: str) -> set[str]:
-    return {word for cell in _first_cells(table) for word in re.findall(r"`([a-z-]+)`", cell)}
+    return {word for cell in _first_cells(table) for word in re.findall(r"`([a-z0-9-]+)`", cell)}
 
 
 def test_every_answer_of_a_service_is_explained_and_no_other() -> None:

@@ -31,7 +31,7 @@ def test_bad_knowledge_is_exit_code_1_with_one_line_per_problem(upa_cds: Run, tm
 @pytest.mark.parametrize(
     ("make", "what"),
     [
-        (lambda _: None, "there is none"),
+        (lambda _: None, "there is no such folder"),
         (lambda place: place.mkdir(), "it holds no knowledge"),
         (lambda place: place.write_text("x", encoding="utf-8"), "it is no folder"),
     ],
