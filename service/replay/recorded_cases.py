@@ -16,7 +16,7 @@ from cards import KnowledgeError
 from service.answer import Answer, Engine, answer, build_engine
 from service.cases import OVERLAY, Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
-from service.errors import ServiceError, operation_outcome
+from service.errors import ServiceError, Unreachable, operation_outcome
 from service.junit import Reported, junit_report
 from service.replay.author import departures
 from service.replay.effect import effect, without_version
@@ -326,6 +326,7 @@ def _post(url: str, body: bytes) -> tuple[int, Any]:
             )
         return response.status_code, response.json()
     except (requests.RequestException, ValueError) as error:
-        raise CaseError(
+        nobody = isinstance(error, requests.ConnectionError | requests.Timeout)
+        raise (Unreachable if nobody else CaseError)(
             f"{url}: no usable answer ({type(error).__name__}). Give the base URL of a running service."
         ) from None

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
+import requests
 
 from service.answer import answer, build_engine
 from service.cases import case_names, read_case
 from service.discovery import SERVICES
-from service.errors import ServiceError, operation_outcome
+from service.errors import ServiceError, Unreachable, operation_outcome
 from service.replay import against, differences, in_process, replay
 from service.replay.effect import effect
 from service.settings import Settings
@@ -287,9 +288,19 @@ def test_against_a_url_a_case_that_needs_a_site_of_its_own_is_left_out_and_said_
     assert ElementTree.fromstring(report.read_bytes()).get("skipped") == "1"
 
 
-def test_a_service_that_does_not_answer_is_one_line(upa_cds: Run, cases: Path) -> None:
-    code, out, err = upa_cds("replay", str(cases), "--url", "not-a-url")
-    assert (code, out) == (65, "")
+@pytest.mark.parametrize(
+    ("url", "code"), [("not-a-url", 65), ("http://service.example", 69)], ids=["no address", "nobody there"]
+)
+def test_a_service_that_does_not_answer_is_one_line(
+    upa_cds: Run, cases: Path, monkeypatch: pytest.MonkeyPatch, url: str, code: int
+) -> None:
+    def nobody(*_: Any, **__: Any) -> Any:
+        raise requests.ConnectionError
+
+    if code == Unreachable.exit_code:
+        monkeypatch.setattr("requests.Session.post", nobody)
+    found, out, err = upa_cds("replay", str(cases), "--url", url)
+    assert (found, out) == (code, "")
     assert "no usable answer" in err
     assert err.count("\n") == 1
 
