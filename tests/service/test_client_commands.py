@@ -41,7 +41,7 @@ def test_adding_a_client_keeps_every_byte_of_the_file(upa_cds: Run, config: Path
         upa_cds, config, "--jwks-url", "https://ehr.example.org/jwks", "--origin", "https://ehr.example.org"
     )
     assert code == 0
-    assert "upa-cds client test ehr" in err
+    assert f'Run "upa-cds client test ehr --config {config}"' in err
     after = config.read_bytes()
     assert after.startswith(before)
     assert tomllib.loads(after.decode())["clients"] == [
@@ -285,8 +285,15 @@ def test_a_test_call_that_nobody_answers_says_so(upa_cds: Run, keys: Path) -> No
     with responses.RequestsMock():
         given = ["--key", keys / "client-key.pem", "--iss", ISSUER, "--aud", AUDIENCE]
         code, out, err = upa_cds("token", *given, "--call", keys / "jwks.json")
-    assert (code, out) == (65, "")
+    assert (code, out) == (69, "")
     assert "no answer (ConnectionError). Is the service running there?" in err
+
+
+def test_that_there_is_no_client_to_list_is_said(upa_cds: Run, config: Path) -> None:
+    config.write_text("port = 8000\n", encoding="utf-8")
+    code, out, err = upa_cds("client", "list", "--config", config)
+    assert (code, out) == (0, "")
+    assert err == "No client is configured: anybody on this machine may call, and nobody else.\n"
 
 
 @pytest.mark.parametrize("command", [["client"], ["client", "add"], ["client", "list"], ["client", "test"], ["token"]])
