@@ -1,42 +1,28 @@
 """The cross-checks of the knowledge: what no schema of a single file can say."""
 
-import re
-import string
 from collections.abc import Iterable, Iterator, Mapping
 
+from cards.ambiguous import code_problems, name_problems, outcome_problems, strength_problems
 from cards.catalogue import Catalogue
-from cards.model import Code, Outcome, System
+from cards.model import System
 from cards.printable import evidence_problems
 from cards.schema.ingredients import Use
 from cards.schema.options import Option, OptionList
 from cards.schema.part import Verification, codes_of
 from cards.schema.rules import AGE_65, GENERIC, Clause, Members, Rule
+from cards.sentence_faults import printed_problems, sentence_problems
 from cards.sentences import PARTS
-from cards.text import words
-
-FORBIDDEN_IN_US = ("contraindicated",)
-FORBIDDEN_WORDS = (
-    "prohibited",
-    "violation",
-    "illegal",
-    "liability",
-    "fda-compliant",
-    "only evidence",
-    "high adverse event rate",
-    "ranked highest",
-    "preferred after upadacitinib failure",
-)
 
 
 def problems_of(catalogue: Catalogue) -> Iterator[str]:
     """Yield a line for every reference that leads nowhere and every contradiction between parts."""
     yield from _manifest(catalogue)
     yield from _ingredients(catalogue)
-    yield from _strengths(catalogue)
-    yield from _double_codes(catalogue)
-    yield from _names(catalogue)
+    yield from strength_problems(catalogue)
+    yield from code_problems(catalogue)
+    yield from name_problems(catalogue)
     yield from _conditions(catalogue)
-    yield from _outcomes(catalogue)
+    yield from outcome_problems(catalogue)
     for key, rule in catalogue.rules.items():
         yield from _rule(key, rule, catalogue)
     yield from _labels(catalogue)
@@ -44,7 +30,7 @@ def problems_of(catalogue: Catalogue) -> Iterator[str]:
     yield from _exceptions(catalogue)
     yield from _options(catalogue)
     yield from _monitoring(catalogue)
-    yield from _forbidden(catalogue)
+    yield from printed_problems(catalogue)
     yield from evidence_problems(catalogue)
     for key, statement in catalogue.statements.items():
         where = f"evidence.yaml: statements.{key}.evidence"
@@ -72,75 +58,6 @@ def _ingredients(catalogue: Catalogue) -> Iterator[str]:
         yield from _unknown(f"{where}.used_for", item.used_for, catalogue.conditions, "group of conditions.yaml")
         cited = [use.source for use in item.used_for.values() if isinstance(use, Use) and use.source]
         yield from _unknown(f"{where}.used_for", cited, sources, "source")
-
-
-def _strengths(catalogue: Catalogue) -> Iterator[str]:
-    for key, item in catalogue.ingredients.items():
-        where = f"ingredients.yaml: ingredients.{key}.strengths"
-        own, stated = set(codes_of(item.codes)), set[Code]()
-        for strength in item.strengths:
-            for code in codes_of(strength.codes):
-                if code not in own:
-                    yield f"{where}: {code} is no code of the ingredient; add it to codes or correct it"
-                if code in stated:
-                    yield f"{where}: {code} states two strengths; keep it at one"
-                stated.add(code)
-
-
-def _outcomes(catalogue: Catalogue) -> Iterator[str]:
-    """Hold that every outcome is described once, and that no code or phrase states two."""
-    for outcome in Outcome:
-        if outcome not in catalogue.outcomes:
-            yield f"outcomes.yaml: outcomes: {outcome.value!r} is missing; add it"
-    codes: dict[Code, str] = {}
-    phrases: dict[str, str] = {}
-    for outcome, item in catalogue.outcomes.items():
-        where = f"outcomes.yaml: outcomes.{outcome.value}"
-        for code in codes_of(item.codes):
-            if codes.setdefault(code, outcome) != outcome:
-                yield f"{where}.codes: {code} stands already at {codes[code]}; a code states one outcome"
-        for phrase in item.phrases:
-            spoken = " ".join(words(phrase))
-            if not spoken or phrases.setdefault(spoken, outcome) != outcome:
-                yield f"{where}.phrases: {phrase!r} has no word or stands at another outcome; keep it at one"
-
-
-def _double_codes(catalogue: Catalogue) -> Iterator[str]:
-    owners: dict[Code, str] = {}
-    for key, item in catalogue.ingredients.items():
-        for part, lists in (("codes", item.codes), ("non_systemic_codes", item.non_systemic_codes)):
-            for code in codes_of(lists):
-                if code in owners:
-                    yield (
-                        f"ingredients.yaml: ingredients.{key}.{part}: {code} stands already at {owners[code]}; "
-                        "a code belongs to one place"
-                    )
-                owners[code] = f"{key}.{part}"
-    for key, item in catalogue.ingredients.items():
-        for name, regimen in item.regimens.items():
-            for code in codes_of(regimen.codes):
-                if owners.get(code, f"{key}.codes") != f"{key}.codes":
-                    yield (
-                        f"ingredients.yaml: ingredients.{key}.regimens.{name}.codes: {code} stands already at "
-                        f"{owners[code]}; a regimen qualifies codes of its own ingredient"
-                    )
-
-
-def _names(catalogue: Catalogue) -> Iterator[str]:
-    owners: dict[str, tuple[str, bool]] = {}
-    for key, item in catalogue.ingredients.items():
-        regimens = tuple(name for regimen in item.regimens.values() for name in regimen.brands)
-        for names, systemic in (((*item.names, *item.brands, *regimens), True), (item.non_systemic_brands, False)):
-            for name in names:
-                spoken = " ".join(words(name))
-                if not spoken:
-                    yield f"ingredients.yaml: ingredients.{key}: the name {name!r} has no word; write it in letters"
-                owner = owners.setdefault(spoken, (key, systemic))
-                if owner != (key, systemic):
-                    yield (
-                        f"ingredients.yaml: ingredients.{key}: the name {name!r} belongs to {owner[0]} too; "
-                        "a name belongs to one ingredient, and is either systemic or not"
-                    )
 
 
 def _conditions(catalogue: Catalogue) -> Iterator[str]:
@@ -290,73 +207,3 @@ def _monitoring(catalogue: Catalogue) -> Iterator[str]:
         yield from _unknown(f"{where}.needless_with", item.needless_with, catalogue.conditions, "group")
         if item.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
             yield f"{where}: is {item.verification.value}; cite a source that somebody opened"
-
-
-def fields_of(text: str) -> frozenset[str]:
-    """Return the fields that a sentence is filled in with."""
-    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
-
-
-def sentence_problems(where: str, text: str, fields: frozenset[str]) -> Iterator[str]:
-    """Yield a line for each fault in the braces of a sentence that is given these fields."""
-    try:
-        parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
-    except ValueError:
-        yield f"{where}: braces do not match; close or double them"
-        return
-    known = f"use one of {', '.join(sorted(fields))}" if fields else "this sentence is given none"
-    for _, name, specification, conversion in parts:
-        if name not in fields:
-            yield f"{where}: {{{name}}} is no field of this sentence; {known}"
-        if specification or conversion:
-            yield f"{where}: {{{name}}} has a format of its own; leave only the name in the braces"
-
-
-def _forbidden(catalogue: Catalogue) -> Iterator[str]:
-    """Look at every sentence that a card can print; "contraindicated" is what the US label does not say."""
-    for where, text in _printed(catalogue):
-        yield from forbidden_words(where, text, in_us=".eu" not in where and ".au" not in where)
-
-
-def forbidden_words(where: str, text: str, *, in_us: bool) -> Iterator[str]:
-    """Yield a line for each word in a printed text that is never printed."""
-    for word in (*FORBIDDEN_WORDS, *(FORBIDDEN_IN_US if in_us else ())):
-        if re.search(rf"\b{re.escape(word)}\b", text.casefold()):
-            yield f"{where}: the words {word!r} are never printed; say what the label says"
-
-
-def _printed(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    for part in PARTS:
-        texts: Mapping[str, str] = getattr(catalogue.wording, part)
-        yield from ((f"wording.yaml: {part}.{key}", text) for key, text in texts.items())
-    yield from (("wording.yaml: partner_labels", label.text) for label in catalogue.wording.partner_labels)
-    yield from ((f"evidence.yaml: evidence.{key}.line", item.line or "") for key, item in catalogue.evidence.items())
-    for name, jurisdiction in catalogue.jurisdictions.items():
-        for key, label in jurisdiction.labels.items():
-            where = f"rules.yaml: jurisdictions.{name}.labels.{key}"
-            texts = {**label.model_dump(exclude={"sentences", "risks"}, mode="json")}
-            yield from ((f"{where}.{field}", text) for field, text in texts.items())
-            yield from ((f"{where}.sentences.{group}", item.text) for group, item in label.sentences.items())
-            yield from ((f"{where}.risks.{group}", item.text) for group, item in label.risks.items())
-    yield from _printed_options(catalogue)
-    for key, rule in catalogue.rules.items():
-        yield from ((f"rules.yaml: rules.{key}.remarks", remark.text) for remark in rule.remarks)
-        for name, clauses in rule.clauses.items():
-            for group, clause in clauses.items():
-                where = f"rules.yaml: rules.{key}.clauses.{name}.{group}"
-                said = (clause.partners_word, clause.verb or "", clause.strength or "")
-                yield from ((where, text) for text in said)
-
-
-def _printed_options(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    for key, listed in catalogue.options.indications.items():
-        where = f"options.yaml: indications.{key}"
-        yield from ((f"{where}.{option.ingredient}.reason", option.reason) for option in listed.every())
-        yield from ((f"{where}.notes", note) for note in listed.notes)
-        yield from ((f"{where}.named_for.{group}", named.note) for group, named in listed.named_for.items())
-        for option in listed.every():
-            lines = ((name, catalogue.evidence[name].line) for name in option.evidence if name in catalogue.evidence)
-            yield from ((f"evidence.yaml: evidence.{name}.line", line) for name, line in lines if line)
-    for key, item in catalogue.monitoring.items.items():
-        said = (item.order, item.when, item.warning or "")
-        yield from ((f"monitoring.yaml: items.{key}", text) for text in said)

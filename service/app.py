@@ -176,7 +176,10 @@ def _add_preflights(app: Flask, settings: Settings) -> None:
 
         def preflight(_: str = "", methods: str = methods) -> Response:
             headers = {"Allow": methods, **cors_headers(request.headers.get("Origin"), settings, methods=methods)}
-            return Response(status=204, headers=headers)
+            response = Response(status=204, headers=headers)
+            # There is nothing to be of a type.
+            del response.headers["Content-Type"]
+            return response
 
         app.add_url_rule(rule, f"preflight {rule}", preflight, methods=["OPTIONS"], provide_automatic_options=False)
 

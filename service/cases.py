@@ -36,8 +36,9 @@ class Case:
     """One recorded call: on its day `on`, `body` is posted and the response is `expected`.
 
     `expect` is what the author of the case had in mind, card by card: indicator, summary, deletes, and phrases that the
-    detail `says` or `omits`. `settings` are those that differ from the defaults, as text. `server` are the answers of
-    the FHIR server. `exceptions` are those documented for the patient.
+    detail `says` or `omits`; None where nothing is said of it. `settings` are those that differ from the defaults, as
+    text. `server` are the answers of the FHIR server. `exceptions` are those documented for the patient. `new` is a
+    case whose answer was not recorded yet.
     """
 
     name: str
@@ -46,11 +47,12 @@ class Case:
     rules: tuple[str, ...]
     body: bytes
     expected: Mapping[str, Any]
-    expect: tuple[Mapping[str, Any], ...] = ()
+    expect: tuple[Mapping[str, Any], ...] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     server: tuple[FhirCall, ...] = ()
     exceptions: tuple[DocumentedException, ...] = ()
+    new: bool = False
 
     @property
     def hook(self) -> str:
@@ -80,10 +82,14 @@ def case_names(folder: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(item.name for item in place.iterdir() if "__" in item.name))
 
 
-def read_case(name: str, folder: Path | None = None) -> Case:
-    """Read one case; raises CaseError that names the file which is missing or cannot be read."""
+def read_case(name: str, folder: Path | None = None, *, new: bool = False) -> Case:
+    """Read one case, with `new` also one without an answer.
+
+    Raises CaseError that names the file which is missing or cannot be read.
+    """
     place = _cases(folder) / name
     described = _read(place / "case.yaml", _described)
+    unanswered = new and not (place / "expected.json").is_file()
     try:
         return Case(
             name=name,
@@ -91,12 +97,13 @@ def read_case(name: str, folder: Path | None = None) -> Case:
             on=date.fromisoformat(described["on"]),
             rules=tuple(described["rules"]),
             body=_bytes(place / "request.json"),
-            expected=_read(place / "expected.json", json.loads),
-            expect=tuple(described.get("expect", ())),
+            expected={} if unanswered else _read(place / "expected.json", json.loads),
+            expect=tuple(described["expect"]) if "expect" in described else None,
             settings=_settings(described.get("settings", {}), place),
             status=int(described.get("status", 200)),
             server=tuple(_read(file, _call) for file in _recorded(place / "server")),
             exceptions=read_exceptions(described.get("exceptions", [])),
+            new=unanswered,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CaseError(f"{name}: case.yaml is not as a case needs it ({error!r}). Mend it.") from error
@@ -192,7 +199,8 @@ def _bytes(file: Traversable) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise CaseError(f"{file}: cannot be read. A case needs case.yaml, request.json and expected.json.") from error
+        needs = "A case needs case.yaml and request.json; upa-cds replay CASES --update writes expected.json."
+        raise CaseError(f"{file}: cannot be read. {needs}") from error
 
 
 def _read(file: Traversable, parse: Callable[[bytes], Any]) -> Any:

@@ -32,6 +32,8 @@ from service.errors import ServiceError
 KNOWLEDGE_PROBLEMS = 1
 NOT_WHOLE = 1
 BROKEN_OFF = 130
+# Longer than any first paragraph of a help.
+WHOLE = 1000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = (
@@ -66,7 +68,18 @@ def main() -> None:
         _fail(error.message.splitlines(), error.exit_code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Told(click.Group):
+    """A group whose help says of each command the whole sentence, and not its first words."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each with the first paragraph of its help."""
+        told = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(WHOLE)) for name, command in told if command and not command.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=_Told, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

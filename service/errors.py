@@ -4,21 +4,58 @@ A message says what is wrong, where, and what to do. It never carries patient da
 shown on a terminal and sent in a response body.
 """
 
+from enum import StrEnum
 from typing import Any
 
 
+class Cause(StrEnum):
+    """Why a call was refused otherwise than with 401: the words of the log, for clients that do not show the text."""
+
+    BODY_EMPTY = "body-empty"
+    BODY_NOT_UTF8 = "body-not-utf-8"
+    BODY_NOT_JSON = "body-not-json"
+    BODY_NOT_AN_OBJECT = "body-not-an-object"
+    KEY_REPEATED = "key-repeated"
+    TOO_DEEP = "body-too-deep"
+    HOOK_MISSING = "hook-missing"
+    HOOK_OF_ANOTHER_SERVICE = "hook-of-another-service"
+    HOOK_INSTANCE_MISSING = "hook-instance-missing"
+    CONTEXT_MISSING = "context-missing"
+    PATIENT_MISSING = "patient-missing"
+    DRAFTS_MISSING = "drafts-missing"
+    DRAFTS_NOT_A_BUNDLE = "drafts-not-a-bundle"
+    DRAFT_OF_ANOTHER_PATIENT = "draft-of-another-patient"
+    FEEDBACK_FAULTY = "feedback-faulty"
+    NOT_OBTAINABLE = "not-obtainable"
+    BODY_TOO_LONG = "body-too-long"
+    COMPRESSED = "body-compressed"
+    MEDIA_TYPE = "media-type-refused"
+    CHARSET = "charset-refused"
+    ADDRESS_UNKNOWN = "address-unknown"
+    METHOD = "method-refused"
+    KNOWLEDGE = "knowledge-unusable"
+    OVERLOADED = "too-many-calls"
+    USED_TOKENS = "used-tokens-unusable"
+    DATABASE = "database-unusable"
+
+
 class ServiceError(Exception):
-    """A failure that we can name. `code` is a FHIR R4 IssueType; `exit_code` is what the command line returns."""
+    """A failure that we can name. `code` is a FHIR R4 IssueType; `exit_code` is what the command line returns.
+
+    `cause` is the word for the log, of the class or of this one failure.
+    """
 
     status: int = 500
     code: str = "exception"
     exit_code: int = 70
     # Seconds after which the same call may succeed (RFC 9110, Retry-After).
     retry_after: int | None = None
+    cause: Cause | None = None
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, cause: Cause | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.cause = cause or self.cause
 
 
 class InternalError(ServiceError):
@@ -63,6 +100,7 @@ class UnknownService(ServiceError):
     status = 404
     code = "not-found"
     exit_code = 65
+    cause = Cause.ADDRESS_UNKNOWN
 
 
 class MethodNotAllowed(ServiceError):
@@ -71,6 +109,7 @@ class MethodNotAllowed(ServiceError):
     status = 405
     code = "not-supported"
     exit_code = 65
+    cause = Cause.METHOD
 
 
 class DataUnavailable(ServiceError):
@@ -79,6 +118,7 @@ class DataUnavailable(ServiceError):
     status = 412
     code = "incomplete"
     exit_code = 65
+    cause = Cause.NOT_OBTAINABLE
 
 
 class BodyTooLarge(ServiceError):
@@ -87,6 +127,7 @@ class BodyTooLarge(ServiceError):
     status = 413
     code = "too-long"
     exit_code = 65
+    cause = Cause.BODY_TOO_LONG
 
 
 class UnsupportedMedia(ServiceError):
@@ -95,6 +136,7 @@ class UnsupportedMedia(ServiceError):
     status = 415
     code = "not-supported"
     exit_code = 65
+    cause = Cause.MEDIA_TYPE
 
 
 class Unreachable(ServiceError):
@@ -111,6 +153,7 @@ class NotReady(ServiceError):
     status = 503
     code = "transient"
     exit_code = 75
+    cause = Cause.KNOWLEDGE
 
 
 class Overloaded(ServiceError):
@@ -119,6 +162,7 @@ class Overloaded(ServiceError):
     status = 503
     code = "transient"
     exit_code = 75
+    cause = Cause.OVERLOADED
     retry_after = 1
 
     def __init__(self) -> None:
@@ -131,6 +175,7 @@ class ReplayStoreUnavailable(ServiceError):
     status = 503
     code = "transient"
     exit_code = 75
+    cause = Cause.USED_TOKENS
 
 
 class StoreUnavailable(ServiceError):
@@ -139,6 +184,7 @@ class StoreUnavailable(ServiceError):
     status = 503
     code = "transient"
     exit_code = 75
+    cause = Cause.DATABASE
     retry_after = 30
 
     def __init__(self, state: str) -> None:

@@ -29,6 +29,8 @@ def _failed(error: Exception) -> Response:
         g.said = {**g.get("said", {}), "outcome": "failed", **telemetry.failure(error)}
     if isinstance(named, Unauthorized):
         return _refused(named)
+    if named.cause is not None:
+        g.said = {**g.get("said", {}), "refusal": str(named.cause)}
     body = msgspec.json.encode(operation_outcome(named))
     response = Response(body, status=named.status, mimetype="application/json")
     if named.retry_after is not None:

@@ -29,7 +29,7 @@ def feedback_blueprint(site: Site) -> Blueprint:
     pages = Blueprint("feedback", __name__)
     settings, in_flight, counts = site.settings, site.in_flight, site.counts
     bounded = Bounded(slots=SLOTS, seconds=SECONDS)
-    limit = min(settings.max_body_bytes, LARGEST_BODY)
+    limit, remedy = min(settings.max_body_bytes, LARGEST_BODY), "Send it in several posts."
 
     @pages.post("/cds-services//<service_id>/feedback", provide_automatic_options=False)
     @pages.post("/cds-services/<service_id>/feedback", provide_automatic_options=False)
@@ -41,7 +41,7 @@ def feedback_blueprint(site: Site) -> Blueprint:
     def answered(service: Service, now: datetime) -> Response:
         client = caller(site.trust, service, now, feedback=True)
         with in_flight.waiting_for_caller():
-            body = read_body(limit)
+            body = read_body(limit, remedy)
         deviations = request_deviations()
         given = wire.read_feedback(body, now)
         counts.add((*deviations, *given.deviations))

@@ -14,7 +14,7 @@ from service.answer import Answer, Engine, answer
 from service.clients.auth import Authenticator
 from service.clients.jwks import WAIT_SECONDS
 from service.discovery import Service, discovery_document, service_by_id
-from service.errors import BodyTooLarge, ServiceError, UnknownService, UnsupportedMedia
+from service.errors import BodyTooLarge, Cause, ServiceError, UnknownService, UnsupportedMedia
 from service.fhir_access.log import ANOTHER_PATIENT, ObservedFhir, warn_of
 from service.fhir_access.remaining import Remaining
 from service.ledger import IssuedCall
@@ -129,7 +129,7 @@ def caller(
     return client
 
 
-def read_body(limit: int) -> bytes:
+def read_body(limit: int, remedy: str = "Send less, or raise max_body_bytes.") -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
     environ = request.environ
     # A server that ends the body itself needs no wrapper that counts (werkzeug.wsgi, get_input_stream).
@@ -142,7 +142,7 @@ def read_body(limit: int) -> bytes:
         parts.append(part)
         size += len(part)
     if size > limit:
-        raise BodyTooLarge(f"The request body is longer than {limit} bytes. Send less, or raise max_body_bytes.")
+        raise BodyTooLarge(f"The request body is longer than {limit} bytes. {remedy}")
     setattr(g, WHOLE, True)
     return b"".join(parts)
 
@@ -167,10 +167,12 @@ def request_deviations() -> tuple[str, ...]:
 def media_deviations(content_type: str | None, encoding: str | None) -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; a missing type is served and counted."""
     if (encoding or "").strip().lower() not in ("", "identity"):
-        raise UnsupportedMedia("The request body is compressed. Send it without Content-Encoding.")
+        raise UnsupportedMedia("The request body is compressed. Send it without Content-Encoding.", Cause.COMPRESSED)
     named, parameters = parse_options_header(content_type)
     if named and named.lower() not in MEDIA_TYPES:
         raise UnsupportedMedia("The request body is not of type application/json. Set Content-Type to it.")
     if parameters.get("charset", "utf-8").strip().lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMedia("The request body is not in UTF-8. Encode it in UTF-8 and set the charset so.")
+        raise UnsupportedMedia(
+            "The request body is not in UTF-8. Encode it in UTF-8 and set the charset so.", Cause.CHARSET
+        )
     return () if named else ("content-type-missing",)

@@ -1,8 +1,12 @@
 """The knowledge of a site: its folder or the packaged one, its overlay, and the hash that the settings pin."""
 
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from cards import Catalogue, KnowledgeError, Overlaid, load_catalogue, load_overlaid
+from cards.load import SCHEMAS
+from service.errors import InvalidRequest
 from service.fhir.systems import local_address
 from service.settings import Settings
 
@@ -26,9 +30,43 @@ def read_knowledge(folder: Path | None, overlay: Path | None) -> tuple[Catalogue
 
     Raises KnowledgeError with every problem of it.
     """
+    if folder is not None:
+        _refuse_other_folder(folder)
     if overlay is None:
         return load_catalogue(folder), None
     return load_overlaid(folder, overlay, local_address)
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """Say of a path that is no folder of knowledge at all just that, instead of missing every file of it."""
+    if any((folder / name).exists() for name in SCHEMAS):
+        return
+    what = (
+        "it holds no knowledge"
+        if folder.is_dir()
+        else "it is no folder"
+        if folder.exists()
+        else "there is no such folder"
+    )
+    raise KnowledgeError((f"{folder}: {what}; give a folder with {', '.join(SCHEMAS)}",))
+
+
+def copy_knowledge(source: Path | None, folder: Path) -> int:
+    """Copy the files of the knowledge in a folder (None: the packaged one) to where they can be changed; count them.
+
+    The page that explains them comes along. Raises InvalidRequest where the folder is not empty or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidRequest(f"{folder}: is there already. Give a new folder.")
+    place: Traversable = source or resources.files("cards") / "knowledge"
+    files = [file for name in (*SCHEMAS, "README.md") if (file := place / name).is_file()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            (folder / file.name).write_bytes(file.read_bytes())
+    except OSError as error:
+        raise InvalidRequest(f"{folder}: cannot be written ({error.strerror}). Give another folder.") from None
+    return len(files)
 
 
 def site_catalogue(settings: Settings) -> Catalogue:

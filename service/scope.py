@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from cards.model import Hook
-from service.errors import InvalidRequest
+from service.errors import Cause, InvalidRequest
 from service.fhir import Draft, Drafts
 from service.wire import HookRequest
 
@@ -42,5 +42,6 @@ def refuse_other_patient(drafts: Drafts, scope: Ingredients) -> None:
     for draft in drafts.items:
         if draft.other_patient and any(item.ingredient in scope for item in draft.recognised):
             raise InvalidRequest(
-                "context.draftOrders holds an order of another patient: send the orders of context.patientId only."
+                "context.draftOrders holds an order of another patient: send the orders of context.patientId only.",
+                Cause.DRAFT_OF_ANOTHER_PATIENT,
             )

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from service.errors import InvalidRequest
+from service.errors import Cause, InvalidRequest
 
 DEEPEST = 64
 _NESTED = frozenset({dict, list})
@@ -31,11 +31,11 @@ class _RepeatedKeyError(Exception):
 def decoded(data: bytes, where: str) -> str:
     """Return UTF-8 text, or raise InvalidRequest."""
     if data.startswith(_MARKS):
-        raise InvalidRequest(f"{where} starts with a byte order mark: send plain UTF-8.")
+        raise InvalidRequest(f"{where} starts with a byte order mark: send plain UTF-8.", Cause.BODY_NOT_UTF8)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidRequest(f"{where} is not valid UTF-8: send UTF-8.") from None
+        raise InvalidRequest(f"{where} is not valid UTF-8: send UTF-8.", Cause.BODY_NOT_UTF8) from None
 
 
 def check_encoding(data: bytes, where: str) -> None:
@@ -52,16 +52,24 @@ def loads(data: bytes, where: str) -> Any:
     if (plain := _plain(data)) is not None:
         return plain
     text = decoded(data, where)
+    if not text.strip():
+        raise InvalidRequest(f"{where} is empty: send JSON.", Cause.BODY_EMPTY)
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused, parse_float=_finite)
     except _RepeatedKeyError:
-        raise InvalidRequest(f"{where} has the key {_repeated_key(text)} twice: send each key once.") from None
+        raise InvalidRequest(
+            f"{where} has the key {_repeated_key(text)} twice: send each key once.", Cause.KEY_REPEATED
+        ) from None
     except RecursionError:
         raise too_deep(where) from None
     except json.JSONDecodeError as error:
-        raise InvalidRequest(f"{where} is not valid JSON (character {error.pos}): send valid JSON.") from None
+        raise InvalidRequest(
+            f"{where} is not valid JSON (character {error.pos}): send valid JSON.", Cause.BODY_NOT_JSON
+        ) from None
     except ValueError:
-        raise InvalidRequest(f"{where} has a number that is not allowed in JSON: send finite numbers.") from None
+        raise InvalidRequest(
+            f"{where} has a number that is not allowed in JSON: send finite numbers.", Cause.BODY_NOT_JSON
+        ) from None
     _check(value, text, where)
     return value
 
@@ -86,7 +94,7 @@ def _plain(data: bytes) -> dict[str, Any] | None:
 
 def too_deep(where: str) -> InvalidRequest:
     """Make the error for JSON that is nested too deep."""
-    return InvalidRequest(f"{where} is nested deeper than {DEEPEST} levels: send a flatter structure.")
+    return InvalidRequest(f"{where} is nested deeper than {DEEPEST} levels: send a flatter structure.", Cause.TOO_DEEP)
 
 
 def _check(value: Any, text: str, where: str) -> None:
@@ -94,7 +102,7 @@ def _check(value: Any, text: str, where: str) -> None:
     if text.count("{") + text.count("[") > DEEPEST and _is_too_deep(value):
         raise too_deep(where)
     if ("\\ud" in text or "\\uD" in text) and _lone_surrogate(value):
-        raise InvalidRequest(f"{where} has half of a surrogate pair: send valid Unicode.")
+        raise InvalidRequest(f"{where} has half of a surrogate pair: send valid Unicode.", Cause.BODY_NOT_UTF8)
 
 
 def _is_too_deep(value: Any) -> bool:

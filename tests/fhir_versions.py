@@ -251,8 +251,12 @@ def _stu3_dosage(dosage: Json) -> Json:
     return {**told, **(_moved(rates[0], type="") if rates else {})}
 
 
+# Elements of an order that STU3 and DSTU2 have not.
+_NOT_BEFORE_R4 = ("statusReason", "doNotPerform", "statusChanged", "medication", "instantiatesUri")
+
+
 def _stu3_request(resource: Json) -> Json:
-    told = _refuse(_moved(resource, encounter="context"), "statusReason", "doNotPerform", "statusChanged", "medication")
+    told = _refuse(_moved(resource, encounter="context"), *_NOT_BEFORE_R4)
     told = {key: value for key, value in told.items() if key not in {"reportedBoolean", "courseOfTherapyType"}}
     _only(told.get("intent"), "proposal", "plan", "order", "instance-order", None)
     if "category" in told:
@@ -335,7 +339,7 @@ def _dstu2_request(resource: Json) -> Json:
         resource, subject="patient", authoredOn="dateWritten", statusReason="reasonEnded", requester="prescriber"
     )
     told = _moved(told, reportedBoolean="", courseOfTherapyType="", category="")
-    told = _refuse(told, "doNotPerform", "statusChanged", "medication")
+    told = _refuse(told, *set(_NOT_BEFORE_R4) - {"statusReason"})
     _only(told.pop("intent", None), "order", "instance-order", None)
     _only(told.get("status"), "active", "on-hold", "completed", "entered-in-error", "stopped", "draft", None)
     reasons = _items(told.pop("reasonCode", []))

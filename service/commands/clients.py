@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.errors import InvalidRequest, KeysUnavailable, SettingsError, UnknownService
+from service.errors import InvalidRequest, KeysUnavailable, SettingsError, UnknownService, Unreachable
 
 if TYPE_CHECKING:
     from service.settings import Client, Settings
@@ -57,7 +57,8 @@ def add(client_id: str, *, config: Path, **given: Any) -> None:
     table = {"id": client_id} | {name: _written(value) for name, value in given.items() if value}
     added = add_client(config, table)
     click.echo("\n".join(described(added)))
-    click.echo(f'Added to {config}. Run "upa-cds client test {client_id}", then start the service again.', err=True)
+    test = f"upa-cds client test {client_id} --config {config}"
+    click.echo(f'Added to {config}. Run "{test}", then start the service again.', err=True)
 
 
 @client.command(name="list")
@@ -67,8 +68,11 @@ def list_clients(*, config: str | None) -> None:
     from service.clients.file import described
     from service.settings import load_settings
 
-    for one in load_settings({"config": config}).clients:
+    clients = load_settings({"config": config}).clients
+    for one in clients:
         click.echo("\n".join(described(one)))
+    if not clients:
+        click.echo("No client is configured: anybody on this machine may call, and nobody else.", err=True)
 
 
 @client.command(name="test")
@@ -189,7 +193,7 @@ def _post(address: str, file: Path, signed: str) -> tuple[int, str]:
     try:
         answer = requests.post(address, data=body, headers=headers, timeout=CALL_SECONDS, allow_redirects=False)
     except requests.RequestException as error:
-        raise InvalidRequest(f"{address}: no answer ({type(error).__name__}). Is the service running there?") from None
+        raise Unreachable(f"{address}: no answer ({type(error).__name__}). Is the service running there?") from None
     return answer.status_code, answer.text
 
 

@@ -1,6 +1,6 @@
-"""The command `upa-cds export fhir`: the knowledge for other engines.
+"""The commands `upa-cds export fhir|knowledge`: the knowledge for other engines, and to be changed.
 
-Imports are inside the command, so that each starts with what it needs and no more.
+Imports are inside the commands, so that each starts with what it needs and no more.
 """
 
 import sys
@@ -14,7 +14,7 @@ NOT_CURRENT = 1
 
 @click.group()
 def export() -> None:
-    """Publish the knowledge for other programs."""
+    """Publish the knowledge for other programs, or copy it to change it."""
 
 
 @export.command()
@@ -53,3 +53,18 @@ def fhir(folder: Path, *, check: bool, day: datetime | None, config: str | None)
         click.echo(f"{folder} is not current. Write it again with: upa-cds export fhir {folder}", err=True)
         sys.exit(NOT_CURRENT)
     click.echo(f"{folder} is current: {len(made)} files of knowledge {frame.catalogue.version}")
+
+
+@export.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--config", metavar="FILE", help="TOML file with settings.")
+def knowledge(folder: Path, *, config: str | None) -> None:
+    """Copy the knowledge in force, the packaged one or that of the settings, into a new folder, to change it there.
+
+    An overlay is not laid on the copy. Exit code 0: copied; 65: the folder is not empty or cannot be written.
+    """
+    from service.knowledge import copy_knowledge
+    from service.settings import load_settings
+
+    count = copy_knowledge(load_settings({"config": config}).knowledge, folder)
+    click.echo(f"{folder}: {count} files. README.md says what is in them; after a change: upa-cds validate {folder}")

@@ -64,8 +64,9 @@ def replay(path: Path | None, **options: Any) -> None:
     allowed; 2: one is not; 3: more alerts than --max-burden; 4: slower than --max-p95; 5: the recording cannot be used;
     64: wrong usage; 69: a service does not answer; 75: a cluster lost its workers, go on with --resume.
 
-    CASES is a folder of cases, without it the packaged ones. They are compared word by word; 0: all the same, 1:
-    something differs. With an option of recordings they are compared as a recording is.
+    CASES is a folder of cases, or one case, without it the packaged ones. They are compared word by word, and with what
+    their author expected; 0: all the same, 1: something differs. With an option of recordings they are compared as a
+    recording is.
     """
     from service.replay.calls import is_recording
 

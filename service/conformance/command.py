@@ -61,7 +61,10 @@ def credentials(
     if not issuer:
         raise TokenOptionsError("--key needs an issuer. Give --iss, the issuer that the service knows.")
     if not (kid or own_kid):
-        raise TokenOptionsError("--key needs a key id. Give --kid, the id under which the service knows the key.")
+        raise TokenOptionsError(
+            "--key needs a key id. Give --kid, the id under which the service knows the key; "
+            "of a key that upa-cds token made, it is in jwks.json beside it."
+        )
     return Signer(private, algorithm, issuer, kid or own_kid or "", base, now, audience, jku)
 
 

@@ -58,7 +58,11 @@ def _credentials(visit: Visit) -> Iterable[Observation]:
 
 def _allows_origin(item: Crossed, origin: str) -> Observation:
     came = item.exchange.headers.get(f"{_ALLOW}origin")
-    told = "no Access-Control-Allow-Origin; give --origin if another origin may call" if came is None else shown(came)
+    told = (
+        "no Access-Control-Allow-Origin; give --origin if another origin may call, or --skip cors if none may"
+        if came is None
+        else shown(came)
+    )
     where = f"{item.where} ({item.kind})"
     return observe(where, f"Access-Control-Allow-Origin for {origin}", told, holds=came in ("*", origin))
 

@@ -13,6 +13,7 @@ from cards.model import Indicator
 from service import __version__
 from service.answer import Answer
 from service.bounded import Bounded
+from service.errors import Unauthorized
 from service.metrics.families import Families, families
 from service.telemetry import Counts
 
@@ -59,7 +60,7 @@ class Metrics:
         service, hook = said.get("service", OTHER), said.get("hook")
         outcome = said.get("outcome") or ("refused" if status >= 400 else OTHER)
         self._add("requests", service, str(status), outcome)
-        if reason := said.get("refusal"):
+        if status == Unauthorized.status and (reason := said.get("refusal")):
             self._add("auth_refusals", reason)
         if reason := said.get("fhir_refusal"):
             self._add("fhir_refusals", str(reason))

@@ -16,11 +16,13 @@ from cards import KnowledgeError
 from service.answer import Answer, Engine, answer, build_engine
 from service.cases import OVERLAY, Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
-from service.errors import ServiceError, operation_outcome
+from service.errors import ServiceError, Unreachable, operation_outcome
 from service.junit import Reported, junit_report
+from service.replay.author import departures
 from service.replay.effect import effect, without_version
 from service.settings import ANYONE, Client, Settings
 
+OK = 200
 _SECONDS = 30
 _STATUS_LINE = re.compile(r"^status:.*\n?", flags=re.MULTILINE)
 
@@ -41,13 +43,17 @@ Respond = Callable[[Case], tuple[int, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one case; `differences` are lines for a reader, `left_out` says why a case was not run."""
+    """What became of one case; `differences` are lines for a reader, `left_out` says why a case was not run.
+
+    `unexpected` are lines too: where the answer is not what the author of the case expected.
+    """
 
     case: Case
     status: int
     body: Any
     differences: tuple[str, ...] = ()
     left_out: str | None = None
+    unexpected: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -59,7 +65,8 @@ def replay(cases: Iterable[Case], respond: Respond) -> Iterator[Outcome]:
     """Run each case and compare the whole answer with the recorded one."""
     for case in cases:
         status, body = respond(case)
-        yield Outcome(case, status, body, tuple(differences(case, status, body)))
+        said = _as_new(status, body) if case.new else differences(case, status, body)
+        yield Outcome(case, status, body, tuple(said))
 
 
 def service_of(case: Case) -> Service:
@@ -123,6 +130,17 @@ def _moved_back(value: Any, days: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _moved_back(item, days) for key, item in value.items()}
     return [_moved_back(item, days) for item in value] if isinstance(value, list) else value
+
+
+def _as_new(status: int, body: Any) -> Iterator[str]:
+    """Yield the whole answer to a case that has none yet, as its author has to read it."""
+    yield f"no answer is recorded yet; this one is {status}"
+    for topic, card in _by_topic(body).items():
+        yield f"card {topic}: {_summary(card)}"
+        yield from (f"  {line}" for line in card.get("detail", "").splitlines() if line)
+        yield from (f"  [{suggestion['label']}]" for suggestion in card.get("suggestions", ()))
+    if status != OK or not body["cards"]:
+        yield json.dumps(body, ensure_ascii=False)
 
 
 def differences(case: Case, status: int, body: Any) -> Iterator[str]:
@@ -216,23 +234,24 @@ def run(
     tried: Tried = NOTHING_TRIED,
     today: Callable[[], date] = lambda: datetime.now(UTC).date(),
 ) -> bool:
-    """Replay a folder of cases, tell a reader what differs, and return whether everything is the same.
+    """Replay a folder of cases, or one case, tell a reader what differs, and return whether everything is the same.
 
+    A case without an answer is shown whole, and differs. What its author expected is looked at where nothing is tried.
     Against a URL a case with settings of its own is left out, and said to be. With knowledge or an overlay to be tried
     the recordings are those of the knowledge in force: what differs is the effect, told case by case and rule by rule;
     a case whose own overlay does not fit that knowledge is left out.
     """
-    names = case_names(folder)
-    if not names:
-        raise CaseError(f"{folder}: holds no case. Give a folder whose folders are named <hook>__<what-happens>.")
+    folder, names = _chosen(folder)
     respond = against(url, today(), _post) if url else partial(in_process, tried=tried)
-    cases = [read_case(name, folder) for name in names]
+    cases = [read_case(name, folder, new=tried == NOTHING_TRIED and not url) for name in names]
     if tried != NOTHING_TRIED:
         cases, respond = (
             [replace(case, expected=without_version(case.expected)) for case in cases],
             _unversioned(respond),
         )
     outcomes = [_outcome(case, respond, elsewhere=url is not None) for case in cases]
+    if tried == NOTHING_TRIED and not url:
+        outcomes = [replace(item, unexpected=tuple(departures(item.case, item.body))) for item in outcomes]
     for item in outcomes:
         for line in _report(item):
             say(line)
@@ -245,8 +264,22 @@ def run(
             say(line)
     differing = sum(not item.same for item in outcomes)
     left_out = sum(item.left_out is not None for item in outcomes)
-    say(f"{len(outcomes)} cases: {len(outcomes) - differing - left_out} same, {differing} differ, {left_out} left out")
-    return not differing or updating
+    unexpected = sum(bool(item.unexpected) for item in outcomes)
+    beside = f", {unexpected} not as expected" if unexpected else ""
+    counted = f"{len(outcomes) - differing - left_out} same, {differing} differ, {left_out} left out"
+    say(f"{len(outcomes)} cases: {counted}{beside}")
+    return not unexpected and (not differing or updating)
+
+
+def _chosen(path: Path | None) -> tuple[Path | None, tuple[str, ...]]:
+    """Return the folder of cases and the names in it; a path may be that of one case."""
+    if path is not None and (path / "case.yaml").is_file():
+        whole = path.resolve()
+        return whole.parent, (whole.name,)
+    names = case_names(path)
+    if not names:
+        raise CaseError(f"{path}: holds no case. Give a folder whose folders are named <hook>__<what-happens>.")
+    return path, names
 
 
 def _outcome(case: Case, respond: Respond, *, elsewhere: bool) -> Outcome:
@@ -279,9 +312,9 @@ def _write(file: Path, content: bytes) -> None:
 def _report(item: Outcome) -> Iterator[str]:
     if item.left_out:
         yield f"{item.case.name}: left out, {item.left_out}"
-    if item.differences:
+    if item.differences or item.unexpected:
         yield f"{item.case.name}: {item.case.title}"
-        yield from (f"  {line}" for line in item.differences)
+        yield from (f"  {line}" for line in (*item.differences, *item.unexpected))
 
 
 def _post(url: str, body: bytes) -> tuple[int, Any]:
@@ -293,6 +326,7 @@ def _post(url: str, body: bytes) -> tuple[int, Any]:
             )
         return response.status_code, response.json()
     except (requests.RequestException, ValueError) as error:
-        raise CaseError(
+        nobody = isinstance(error, requests.ConnectionError | requests.Timeout)
+        raise (Unreachable if nobody else CaseError)(
             f"{url}: no usable answer ({type(error).__name__}). Give the base URL of a running service."
         ) from None

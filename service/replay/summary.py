@@ -9,7 +9,7 @@ from service.junit import Reported, junit_report
 from service.replay.burden import Burden, burden, percentile
 from service.replay.calls import Corpus
 from service.replay.chunk import Plan, sides
-from service.replay.compare import Kind
+from service.replay.compare import Change, Kind
 from service.replay.expect import Allowance, Expected, Judged, judge, unused
 from service.replay.gates import MEANING, Exit, Gate, Limits, exit_code, gates
 from service.replay.ledger import Ledger
@@ -143,13 +143,8 @@ def summary(found: Result) -> dict[str, Any]:
 
 
 def _judged(item: Judged) -> dict[str, Any]:
-    change = item.change
     return {
-        "class": change.kind.value,
-        "rule": change.topic,
-        "pair": change.pair,
-        "before": change.before,
-        "after": change.after,
+        **_change(item.change),
         "calls": item.n,
         "allowed": item.why is None,
         **({"why": item.why} if item.why else {}),
@@ -163,20 +158,25 @@ def _allowance(item: Allowance) -> dict[str, Any]:
 
 def change_line(item: Found) -> dict[str, Any]:
     """Return one change for a line of `changes.ndjson`, or of the list of what is lost."""
-    change = item.change
+    return {
+        **_change(item.change),
+        "exchange": item.exchange,
+        "file": item.file,
+        "line": item.line,
+        "hook": item.hook,
+        "on": item.day,
+        "was": item.change.told[0],
+        "is": item.change.told[1],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
     return {
         "class": change.kind.value,
         "rule": change.topic,
         "pair": change.pair,
         "before": change.before,
         "after": change.after,
-        "exchange": item.exchange,
-        "file": item.file,
-        "line": item.line,
-        "hook": item.hook,
-        "on": item.day,
-        "was": change.told[0],
-        "is": change.told[1],
     }
 
 

@@ -114,13 +114,25 @@ def _validated(given: Mapping[str, _Given], data_dir: Path, problems: list[str])
         return None
 
 
+# What pydantic says of these is about itself, and not what to write.
+_REMEDIES = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "give a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "give a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "give true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "give a list"),
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type"), "give a table"),
+    "string_type": "give a text",
+    "missing": "it is needed, and is not there",
+}
+
+
 def _problem(detail: ErrorDetails, given: Mapping[str, _Given]) -> str:
     name, *rest = (str(part) for part in detail["loc"])
     where = given[name].where if name in given else name
     place = ".".join([where, *rest])
     if detail["type"] == "extra_forbidden":
         return f"{place}: no such key.{nearest_hint(rest[-1] if rest else name, _KEYS)}"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = _REMEDIES.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     # A table says too much, and an address may hold a password.
     given_value = detail["input"]
     quiet = (

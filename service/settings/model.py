@@ -262,7 +262,8 @@ class Settings(BaseModel):
         for one in self.clients:
             if one.id == client_id:
                 return one
-        hint = nearest_hint(client_id, [one.id for one in self.clients])
+        known = [one.id for one in self.clients]
+        hint = nearest_hint(client_id, known) or f" Known are {', '.join(known)}." if known else " They have none."
         raise SettingsError(f"client {client_id}: the settings have no client of this id.{hint}")
 
     @property

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from service import strict_json
-from service.errors import BodyTooLarge, InvalidRequest
+from service.errors import BodyTooLarge, Cause, InvalidRequest
 
 ACCEPTED, OVERRIDDEN = "accepted", "overridden"
 MOST_ENTRIES = 1000
@@ -81,7 +81,7 @@ def read_feedback(body: bytes, now: datetime) -> Feedback:
     if reader.problems:
         more = len(reader.problems) - _TOLD_AT_ONCE
         told = reader.problems[:_TOLD_AT_ONCE] + ([f"And {more} more."] if more > 0 else [])
-        raise InvalidRequest("\n".join(told))
+        raise InvalidRequest("\n".join(told), Cause.FEEDBACK_FAULTY)
     return Feedback(tuple(entries), tuple(reader.deviations))
 
 
@@ -97,7 +97,9 @@ class _Reader:
             self.deviations.append(FeedbackDeviation.NOT_A_LIST)
             listed = [listed]
         if not isinstance(listed, list) or not listed:
-            raise InvalidRequest("feedback is missing or empty: send an object with the array feedback.")
+            raise InvalidRequest(
+                "feedback is missing or empty: send an object with the array feedback.", Cause.FEEDBACK_FAULTY
+            )
         if len(listed) > MOST_ENTRIES:
             raise BodyTooLarge(f"feedback holds more than {MOST_ENTRIES} entries: send it in several posts.")
         return [told for index, entry in enumerate(listed) if (told := self._entry(f"feedback[{index}]", entry))]

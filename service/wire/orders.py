@@ -99,23 +99,20 @@ def _medication_order(order: Order, patient: _Reference) -> dict[str, Any]:
 
 def _medication_request(order: Order, patient: _Reference) -> dict[str, Any]:
     """Write an order of STU3 and R4, which are alike in what is written here."""
-    return {
-        "resourceType": "MedicationRequest",
-        "status": "draft",
-        "intent": "order",
-        "medicationCodeableConcept": _drug(order),
-        "subject": patient,
-        "priorPrescription": {"reference": order.replaces},
-    }
+    return _request(order, patient, {"medicationCodeableConcept": _drug(order)})
 
 
 def _medication_request_r5(order: Order, patient: _Reference) -> dict[str, Any]:
     """Write an order of R5, whose medication is a CodeableReference."""
+    return _request(order, patient, {"medication": {"concept": _drug(order)}})
+
+
+def _request(order: Order, patient: _Reference, medication: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "resourceType": "MedicationRequest",
         "status": "draft",
         "intent": "order",
-        "medication": {"concept": _drug(order)},
+        **medication,
         "subject": patient,
         "priorPrescription": {"reference": order.replaces},
     }

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from service import strict_json
-from service.errors import InvalidRequest
+from service.errors import Cause, InvalidRequest
 from service.wire.fhir_offer import FhirOffer, read_offer
 from service.wire.fhir_version import FhirVersion, hinted_version
 
@@ -148,7 +148,9 @@ def _prefetch(body: bytes, deviations: list[Deviation]) -> Mapping[str, msgspec.
     except msgspec.DecodeError:
         # Malformed, or a prefetch that is no object: the slow reader tells which.
         if not isinstance(strict_json.loads(body, _BODY), dict):
-            raise InvalidRequest(f"{_BODY} is not a JSON object: send the object that CDS Hooks describes.") from None
+            raise InvalidRequest(
+                f"{_BODY} is not a JSON object: send the object that CDS Hooks describes.", Cause.BODY_NOT_AN_OBJECT
+            ) from None
     deviations.append(Deviation.PREFETCH_NOT_AN_OBJECT)
     return None
 
@@ -194,16 +196,24 @@ def _place(body: bytes, value: memoryview, at: int) -> int:
 def _hook(envelope: Mapping[str, Any], service: HookService) -> str:
     hook = envelope.get("hook")
     if not isinstance(hook, str) or not hook:
-        raise InvalidRequest(f"hook is missing: send the name of the hook, {service.hook}.")
+        raise InvalidRequest(
+            f"hook is missing or no text: send the name of the hook, {service.hook}.", Cause.HOOK_MISSING
+        )
     if hook != service.hook:
-        raise InvalidRequest(f"hook does not fit the service {service.id}: it answers {service.hook} only.")
+        raise InvalidRequest(
+            f"hook does not fit the service {service.id}, which answers {service.hook} only: send the call to the "
+            "service that GET /cds-services names for its hook.",
+            Cause.HOOK_OF_ANOTHER_SERVICE,
+        )
     return hook
 
 
 def _hook_instance(envelope: Mapping[str, Any], deviations: list[Deviation]) -> str:
     instance = envelope.get("hookInstance")
     if not isinstance(instance, str) or not instance.strip():
-        raise InvalidRequest("hookInstance is missing: send a UUID for this call.")
+        raise InvalidRequest(
+            "hookInstance is missing or no text: send a UUID for this call.", Cause.HOOK_INSTANCE_MISSING
+        )
     if not _UUID.match(instance):
         deviations.append(Deviation.HOOK_INSTANCE_NOT_UUID)
     return instance
@@ -215,17 +225,21 @@ def _context(envelope: Mapping[str, Any], deviations: list[Deviation]) -> Mappin
         deviations.append(Deviation.CONTEXT_IS_A_LIST)
         context = context[0]
     if not isinstance(context, dict):
-        raise InvalidRequest("context is missing or not an object: send the context of the hook.")
+        raise InvalidRequest(
+            "context is missing or not an object: send the context of the hook.", Cause.CONTEXT_MISSING
+        )
     return context
 
 
 def _patient(context: Mapping[str, Any], deviations: list[Deviation]) -> str:
     patient = context.get("patientId")
     if not isinstance(patient, str):
-        raise InvalidRequest("context.patientId is missing: send the id of the Patient resource.")
+        raise InvalidRequest(
+            "context.patientId is missing or no text: send the id of the Patient resource.", Cause.PATIENT_MISSING
+        )
     bare = patient.strip().rstrip("/").rpartition("/")[2].strip()
     if not bare:
-        raise InvalidRequest("context.patientId is empty: send the id of the Patient resource.")
+        raise InvalidRequest("context.patientId is empty: send the id of the Patient resource.", Cause.PATIENT_MISSING)
     if bare != patient:
         deviations.append(Deviation.PATIENT_PREFIXED)
     return bare
@@ -268,10 +282,13 @@ def _drafts(context: Mapping[str, Any], deviations: list[Deviation]) -> Iterator
     elif orders is None:
         raise InvalidRequest(
             "context.draftOrders is missing: send a Bundle of the draft orders. An EHR may leave it out where the "
-            "registration of this service there has no scopes for unsigned orders."
+            "registration of this service there has no scopes for unsigned orders.",
+            Cause.DRAFTS_MISSING,
         )
     else:
-        raise InvalidRequest("context.draftOrders is not a Bundle: send a Bundle of the draft orders.")
+        raise InvalidRequest(
+            "context.draftOrders is not a Bundle: send a Bundle of the draft orders.", Cause.DRAFTS_NOT_A_BUNDLE
+        )
     for entry in entries:
         yield from _entry(entry, None, deviations, level)
 

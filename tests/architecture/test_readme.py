@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from cards import load_catalogue
 from service.app import create_app
 from service.cases import read_case
 from service.commands.demo import CASE
+from service.knowledge import copy_knowledge
 from service.settings import Settings
 from tests.fakes import SELECT
 from tests.generated import PARTS, ROOT, Part, between, every_command, written
@@ -65,6 +67,32 @@ def test_every_key_of_a_client_and_every_reason_to_refuse_is_explained() -> None
     explained = page("service/clients")
     assert all(f"`{name}`" in explained.split("**What is checked**")[0] for name in Client.model_fields)
     assert set(re.findall(r"`([a-z-]+)`", between(explained, "refusals"))) == set(Reason)
+
+
+def test_every_word_for_a_read_that_failed_is_explained() -> None:
+    from service.fhir_access.fetch import Fault, Refusal
+    from service.fhir_access.guarded_get import Problem
+
+    assert _first_words(between(page("service/fhir_access"), "words")) == {*Fault, *Refusal, *Problem}
+
+
+def test_every_word_for_what_is_served_all_the_same_is_explained() -> None:
+    from service.hooks import media_deviations
+    from service.wire.feedback import FeedbackDeviation
+    from service.wire.request import Deviation
+
+    told = _first_words(between(page("service/wire"), "deviations"))
+    assert told == {*Deviation, *FeedbackDeviation, *media_deviations(None, None)}
+
+
+def test_every_word_for_a_call_that_is_refused_is_explained() -> None:
+    from service.errors import Cause
+
+    assert _first_words(between(page("service/wire"), "causes")) == set(Cause)
+
+
+def _first_words(table: str) -> set[str]:
+    return {word for cell in _first_cells(table) for word in re.findall(r"`([a-z0-9-]+)`", cell)}
 
 
 def test_every_answer_of_a_service_is_explained_and_no_other() -> None:
@@ -154,6 +182,18 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     command = re.search(r"\.venv/bin/(python -m pytest)", README)
     assert command
     assert command[1] in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_drug_that_is_shown_as_an_example_can_be_added(tmp_path: Path) -> None:
+    shown = re.search(r"made-up name:\n\n```yaml\n(.*?)```", page("cards/knowledge"), flags=re.DOTALL)
+    assert shown
+    copy_knowledge(None, tmp_path / "mine")
+    file = tmp_path / "mine" / "ingredients.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert text.count("\ningredients:\n") == 1
+    file.write_text(text.replace("\ningredients:\n", f"\ningredients:\n{shown[1]}"), encoding="utf-8")
+    added = load_catalogue(tmp_path / "mine").ingredients["fictimab"]
+    assert (added.name, added.class_id) == ("fictimab", "anti-tnf")
 
 
 EXAMPLES = [

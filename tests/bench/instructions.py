@@ -125,12 +125,9 @@ def _paths(folder: Path) -> Mapping[str, Callable[[], None]]:
     dictConfig(logging_config("info"))
     ours = create_app(Settings(data_dir=folder), ready=True)
     warm(ours)
-    # Its thread writes cards in between, and would fall into one count or another; a call still hands its cards over.
+    # Cards and counts are handed over as in service; their writing would fall into one count or another.
     site = ours.extensions[SITE]
-    site.ledger.start()
-    site.ledger.close()
-    # Counts of calls are added to as in service, and not written while instructions are counted.
-    site.tallies.every = 24 * 3600.0
+    site.ledger.gathering = site.tallies.every = 24 * 3600.0
     floor = floors.application("floor")
     return {
         FLOOR: _caller(floor, calls.out_of_scope()),

@@ -5,12 +5,12 @@ Rows 9 to 22 are the whole of Discovery; rows 3 and 4 (empty values) and 44 to 4
 
 import re
 import sys
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
+from tests.conformance.values import empty_values, is_text
 from tests.fakes import Shell
 
 ROWS = frozenset(range(9, 23))
@@ -43,21 +43,6 @@ def templates(announced: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _empty_values(value: Any, path: str = "$") -> Iterator[str]:
-    if value is None or value in ("", [], {}):
-        yield path
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _empty_values(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _empty_values(item, f"{path}[{index}]")
-
-
 def test_every_row_is_tested_or_said_not_to_apply() -> None:
     names = (re.match(r"test_row_(\d+)_", name) for name in vars(sys.modules[__name__]))
     tested = {int(match[1]) for match in names if match} & ROWS
@@ -66,7 +51,7 @@ def test_every_row_is_tested_or_said_not_to_apply() -> None:
 
 
 def test_row_3_no_value_is_null_or_empty(document: Any) -> None:
-    assert list(_empty_values(document)) == []
+    assert list(empty_values(document)) == []
 
 
 def test_row_4_an_optional_attribute_is_there_with_a_value_or_not_at_all(announced: list[dict[str, Any]]) -> None:
@@ -90,11 +75,11 @@ def test_row_12_each_service_names_its_hook(announced: list[dict[str, Any]]) -> 
 
 
 def test_row_13_each_service_has_a_title(announced: list[dict[str, Any]]) -> None:
-    assert all(_is_text(service["title"]) for service in announced)
+    assert all(is_text(service["title"]) for service in announced)
 
 
 def test_row_14_each_service_has_a_description(announced: list[dict[str, Any]]) -> None:
-    assert all(_is_text(service["description"]) for service in announced)
+    assert all(is_text(service["description"]) for service in announced)
 
 
 def test_row_15_the_id_is_the_last_segment_of_the_address(announced: list[dict[str, Any]], shell: Shell) -> None:
@@ -110,11 +95,11 @@ def test_row_16_prefetch_maps_a_key_to_a_query_string(announced: list[dict[str, 
     for service in announced:
         assert isinstance(service["prefetch"], dict)
         assert service["prefetch"]
-        assert all(_is_text(key) and _is_text(template) for key, template in service["prefetch"].items())
+        assert all(is_text(key) and is_text(template) for key, template in service["prefetch"].items())
 
 
 def test_row_17_usage_requirements_are_readable_text(announced: list[dict[str, Any]]) -> None:
-    assert all(_is_text(service["usageRequirements"]) for service in announced)
+    assert all(is_text(service["usageRequirements"]) for service in announced)
 
 
 @pytest.mark.parametrize("version", ["2.0.1", "3.0.0"])

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,7 +15,6 @@ from werkzeug.wrappers import Request, Response
 
 from service.app import create_app, local_server
 from service.cases import read_case, shift
-from service.cli import main
 from service.conformance import Assignment, Level, Verdict, run
 from service.conformance.client import Client
 from service.discovery import SERVICES
@@ -45,21 +45,10 @@ Run = Callable[..., tuple[object, str, str]]
 
 
 @pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `upa-cds conformance` in this process: exit code, standard output, standard error."""
-
-    def command(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", "conformance", *arguments])
-        monkeypatch.setenv("COLUMNS", "160")
-        code: object = 0
-        try:
-            main()
-        except SystemExit as stopped:
-            code = stopped.code or 0
-        written = capsys.readouterr()
-        return code, written.out, written.err
-
-    return command
+def upa_cds(monkeypatch: pytest.MonkeyPatch, upa_cds: Run) -> Run:
+    """Run `upa-cds conformance` on a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "160")
+    return partial(upa_cds, "conformance")
 
 
 @pytest.fixture

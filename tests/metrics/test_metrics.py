@@ -115,6 +115,12 @@ def test_a_refusal_is_counted_by_its_reason(
     assert value(metrics, "upa_cds_auth_refusals_total", reason="aud-wrong") == 1
 
 
+def test_a_fault_of_the_call_is_no_refusal_of_a_caller(metrics_of: Callable[..., tuple[Any, Metrics]]) -> None:
+    client, metrics = metrics_of()
+    assert client.post(SELECT, data=b"{", content_type="text/plain").status_code == 415
+    assert value(metrics, "upa_cds_auth_refusals_total", reason="media-type-refused") is None
+
+
 def test_what_others_count_is_carried_over_once() -> None:
     counts = Counts()
     metrics = Metrics(Watched([("deviations", counts)], lambda: 4, lambda: None), ("1.0.0", "ab"))

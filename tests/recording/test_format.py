@@ -1,6 +1,5 @@
 import errno
 import gzip
-import os
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from service.recording.format import (
     read_recording,
     recording_files,
 )
+from tests.recording.full_disk import write_within
 
 HEADER = Header(1, "upa-cds 0.1.0", True, "1", "0a1b2c3d", "1.0.0")
 BARE = Exchange(
@@ -129,16 +129,8 @@ def test_a_file_still_being_written_is_read_up_to_its_last_whole_line(tmp_path: 
 def test_after_a_full_disk_the_file_is_whole_and_can_be_written_on(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, room, real = tmp_path / name, [10_000], os.write
-
-    def scarce(descriptor: int, data: bytes) -> int:
-        if not room[0]:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        done = real(descriptor, data[: room[0]])
-        room[0] -= done
-        return done
-
-    monkeypatch.setattr("service.recording.format.os.write", scarce)
+    path, room = tmp_path / name, [10_000]
+    monkeypatch.setattr("service.recording.format.os.write", write_within(room))
     with RecordingWriter(path, HEADER) as writer:
         writer.write(BARE)
         room[0] = 7

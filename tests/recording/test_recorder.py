@@ -1,6 +1,4 @@
-import errno
 import json
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +24,7 @@ from service.recording.recorder import Recorder, taking
 from service.settings import Settings
 from tests.fakes import SELECT, SIGN, Shell
 from tests.recording.calls import around, call, exchange_of, words
+from tests.recording.full_disk import write_within
 
 CASE = "order-select__upadacitinib-beside-current-infliximab"
 Log = Callable[[], list[dict[str, Any]]]
@@ -219,17 +218,9 @@ def test_a_full_disk_loses_the_call_is_counted_and_leaves_a_whole_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_lines: Log
 ) -> None:
     recorder = _recorder(tmp_path)
-    room, real = [3_000], os.write
-
-    def scarce(descriptor: int, data: bytes) -> int:
-        if not room[0]:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        done = real(descriptor, data[: room[0]])
-        room[0] -= done
-        return done
-
+    room = [3_000]
     with monkeypatch.context() as patch:
-        patch.setattr("service.recording.format.os.write", scarce)
+        patch.setattr("service.recording.format.os.write", write_within(room))
         for number in range(200):
             _take(recorder, _exchange(f"p{number}"))
         assert recorder.flush(30)

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
+import requests
 
 from service.answer import answer, build_engine
 from service.cases import case_names, read_case
 from service.discovery import SERVICES
-from service.errors import ServiceError, operation_outcome
+from service.errors import ServiceError, Unreachable, operation_outcome
 from service.replay import against, differences, in_process, replay
 from service.replay.effect import effect
 from service.settings import Settings
@@ -60,6 +61,66 @@ def test_the_packaged_cases_are_all_answered_as_recorded(upa_cds: Run) -> None:
 
 def test_an_unchanged_copy_is_the_same(upa_cds: Run, cases: Path) -> None:
     assert upa_cds("replay", str(cases)) == (0, "3 cases: 3 same, 0 differ, 0 left out\n", "")
+
+
+def test_the_answer_to_a_new_case_is_shown_whole_and_recorded_on_demand_only(upa_cds: Run, cases: Path) -> None:
+    recorded = cases / THREE_RULES / "expected.json"
+    before = recorded.read_bytes()
+    recorded.unlink()
+    code, out, err = upa_cds("replay", str(cases))
+    lines = out.splitlines()
+    assert (code, err) == (1, "")
+    assert lines[:2] == [
+        f"{THREE_RULES}: {read_case(THREE_RULES).title}",
+        "  no answer is recorded yet; this one is 200",
+    ]
+    for card in json.loads(before)["cards"]:
+        assert any(line.endswith(f"{card['indicator']}, {card['summary']}") for line in lines)
+        assert all(f"    {line}" in lines for line in card["detail"].splitlines() if line)
+        assert all(f"    [{item['label']}]" in lines for item in card.get("suggestions", ()))
+    assert _summary_line(out) == "3 cases: 2 same, 1 differ, 0 left out"
+    assert not recorded.exists()
+    assert upa_cds("replay", str(cases), "--update")[0] == 0
+    assert json.loads(recorded.read_bytes()) == json.loads(before)
+
+
+@pytest.mark.parametrize(("name", "told"), [(SILENT, '  {"cards": []}'), (REFUSED, "context is missing")])
+def test_the_answer_to_a_new_case_is_shown_also_where_it_has_no_card(
+    upa_cds: Run, cases: Path, name: str, told: str
+) -> None:
+    (cases / name / "expected.json").unlink()
+    code, out, _ = upa_cds("replay", str(cases / name))
+    assert code == 1
+    assert told in out
+    assert _summary_line(out) == "1 cases: 0 same, 1 differ, 0 left out"
+
+
+def test_one_case_can_be_replayed_alone(upa_cds: Run, cases: Path) -> None:
+    assert upa_cds("replay", str(cases / SILENT)) == (0, "1 cases: 1 same, 0 differ, 0 left out\n", "")
+
+
+@pytest.mark.parametrize("more", [[], ["--update"]])
+def test_an_answer_that_its_author_did_not_expect_is_told_and_is_exit_code_1(
+    upa_cds: Run, cases: Path, more: list[str]
+) -> None:
+    file = cases / THREE_RULES / "case.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("indicator: warning", "indicator: critical", 1), encoding="utf-8")
+    code, out, _ = upa_cds("replay", str(cases), *more)
+    assert code == 1
+    assert out.splitlines()[1:] == [
+        "  card 1, indicator: expected critical, came warning",
+        "3 cases: 3 same, 0 differ, 0 left out, 1 not as expected",
+    ]
+
+
+def test_a_case_whose_author_says_nothing_of_the_cards_is_compared_with_its_recording_alone(
+    upa_cds: Run, cases: Path
+) -> None:
+    file = cases / THREE_RULES / "case.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.partition("expect:")[0], encoding="utf-8")
+    assert upa_cds("replay", str(cases))[0] == 0
 
 
 def test_a_changed_text_is_shown_with_its_topic_and_field_and_both_versions(upa_cds: Run, cases: Path) -> None:
@@ -181,11 +242,11 @@ def test_an_unknown_folder_is_one_line(upa_cds: Run, tmp_path: Path) -> None:
     assert err == f"upa-cds: {tmp_path / 'nowhere'}: there is no such folder. Give a folder of recorded cases.\n"
 
 
-def test_a_case_without_its_recording_is_one_line_that_names_the_file(upa_cds: Run, cases: Path) -> None:
-    (cases / SILENT / "expected.json").unlink()
+def test_a_case_without_its_request_is_one_line_that_names_the_file(upa_cds: Run, cases: Path) -> None:
+    (cases / SILENT / "request.json").unlink()
     code, _, err = upa_cds("replay", str(cases))
     assert code == 65
-    assert err.startswith(f"upa-cds: {cases / SILENT / 'expected.json'}: cannot be read")
+    assert err.startswith(f"upa-cds: {cases / SILENT / 'request.json'}: cannot be read")
     assert err.count("\n") == 1
 
 
@@ -227,9 +288,19 @@ def test_against_a_url_a_case_that_needs_a_site_of_its_own_is_left_out_and_said_
     assert ElementTree.fromstring(report.read_bytes()).get("skipped") == "1"
 
 
-def test_a_service_that_does_not_answer_is_one_line(upa_cds: Run, cases: Path) -> None:
-    code, out, err = upa_cds("replay", str(cases), "--url", "not-a-url")
-    assert (code, out) == (65, "")
+@pytest.mark.parametrize(
+    ("url", "code"), [("not-a-url", 65), ("http://service.example", 69)], ids=["no address", "nobody there"]
+)
+def test_a_service_that_does_not_answer_is_one_line(
+    upa_cds: Run, cases: Path, monkeypatch: pytest.MonkeyPatch, url: str, code: int
+) -> None:
+    def nobody(*_: Any, **__: Any) -> Any:
+        raise requests.ConnectionError
+
+    if code == Unreachable.exit_code:
+        monkeypatch.setattr("requests.Session.post", nobody)
+    found, out, err = upa_cds("replay", str(cases), "--url", url)
+    assert (found, out) == (code, "")
     assert "no usable answer" in err
     assert err.count("\n") == 1
 

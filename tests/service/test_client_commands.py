@@ -10,7 +10,6 @@ import jwt
 import pytest
 import responses
 
-from service.cli import main
 from service.clients.token_signing import generate_pair
 from tests.fakes import SELECT
 from tests.trust import ISSUER, pair, rsa_key
@@ -18,20 +17,6 @@ from tests.trust import ISSUER, pair, rsa_key
 Run = Callable[..., tuple[object, str, str]]
 AUDIENCE = "https://cds.example.org/x"
 SERVICE = SELECT.rpartition("/")[2]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `upa-cds` in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        written = capsys.readouterr()
-        return stopped.value.code or 0, written.out, written.err
-
-    return run
 
 
 @pytest.fixture
@@ -45,16 +30,18 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path / "keys"
 
 
-def add(run: Run, config: Path, *more: object, name: str = "ehr") -> tuple[object, str, str]:
-    return run("client", "add", name, "--iss", f"{ISSUER}/{name}", "--config", config, *more)
+def add(upa_cds: Run, config: Path, *more: object, name: str = "ehr") -> tuple[object, str, str]:
+    return upa_cds("client", "add", name, "--iss", f"{ISSUER}/{name}", "--config", config, *more)
 
 
-def test_adding_a_client_keeps_every_byte_of_the_file(run: Run, config: Path) -> None:
+def test_adding_a_client_keeps_every_byte_of_the_file(upa_cds: Run, config: Path) -> None:
     before = b'# ours\r\ntimezone = "UTC"   # said\n\n[indicator_ceiling]\nx = "info" # no end of line'
     config.write_bytes(before)
-    code, _, err = add(run, config, "--jwks-url", "https://ehr.example.org/jwks", "--origin", "https://ehr.example.org")
+    code, _, err = add(
+        upa_cds, config, "--jwks-url", "https://ehr.example.org/jwks", "--origin", "https://ehr.example.org"
+    )
     assert code == 0
-    assert "upa-cds client test ehr" in err
+    assert f'Run "upa-cds client test ehr --config {config}"' in err
     after = config.read_bytes()
     assert after.startswith(before)
     assert tomllib.loads(after.decode())["clients"] == [
@@ -67,8 +54,8 @@ def test_adding_a_client_keeps_every_byte_of_the_file(run: Run, config: Path) ->
     ]
 
 
-def test_a_second_client_joins_the_first_and_both_are_listed(run: Run, config: Path, keys: Path) -> None:
-    assert add(run, config, "--jwks-url", "https://ehr.example.org/jwks")[0] == 0
+def test_a_second_client_joins_the_first_and_both_are_listed(upa_cds: Run, config: Path, keys: Path) -> None:
+    assert add(upa_cds, config, "--jwks-url", "https://ehr.example.org/jwks")[0] == 0
     more = [
         "--jwks-file",
         keys / "jwks.json",
@@ -81,8 +68,8 @@ def test_a_second_client_joins_the_first_and_both_are_listed(run: Run, config: P
         "--profile",
         "epic",
     ]
-    assert add(run, config, *more, name="test")[0] == 0
-    code, out, _ = run("client", "list", "--config", config)
+    assert add(upa_cds, config, *more, name="test")[0] == 0
+    code, out, _ = upa_cds("client", "list", "--config", config)
     assert code == 0
     assert out.splitlines() == [
         "ehr",
@@ -118,25 +105,25 @@ def test_a_second_client_joins_the_first_and_both_are_listed(run: Run, config: P
     ],
 )
 def test_what_would_not_be_valid_is_not_written(
-    run: Run, config: Path, before: str, more: list[str], said: str
+    upa_cds: Run, config: Path, before: str, more: list[str], said: str
 ) -> None:
     config.write_text(before)
-    code, out, err = add(run, config, *more)
+    code, out, err = add(upa_cds, config, *more)
     assert (code, out) == (2, "")
     assert said in err
     assert str(config) in err
     assert config.read_text() == before
 
 
-def test_a_file_of_clients_is_made_if_there_is_none(run: Run, config: Path) -> None:
-    assert add(run, config, "--jwks-url", "https://a.org/k")[0] == 0
+def test_a_file_of_clients_is_made_if_there_is_none(upa_cds: Run, config: Path) -> None:
+    assert add(upa_cds, config, "--jwks-url", "https://a.org/k")[0] == 0
     assert len(tomllib.loads(config.read_text())["clients"]) == 1
 
 
-def test_testing_a_client_names_its_usable_keys(run: Run, config: Path, keys: Path) -> None:
-    add(run, config, "--jwks-file", keys / "jwks.json")
+def test_testing_a_client_names_its_usable_keys(upa_cds: Run, config: Path, keys: Path) -> None:
+    add(upa_cds, config, "--jwks-file", keys / "jwks.json")
     kid = json.loads((keys / "jwks.json").read_text())["keys"][0]["kid"]
-    assert run("client", "test", "ehr", "--config", config) == (0, f"kid {kid}: ES384\n", "")
+    assert upa_cds("client", "test", "ehr", "--config", config) == (0, f"kid {kid}: ES384\n", "")
 
 
 def resolving_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
@@ -144,14 +131,14 @@ def resolving_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
 
 
 def test_testing_a_client_says_what_is_wrong_with_its_keys(
-    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+    upa_cds: Run, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolving_to(monkeypatch, "93.184.215.14")
-    add(run, config, "--jwks-url", "https://ehr.example.org/jwks")
+    add(upa_cds, config, "--jwks-url", "https://ehr.example.org/jwks")
     listed: list[Any] = [pair("cli").jwk, {"kty": "oct", "kid": "s", "k": "c2VjcmV0"}, {**pair("cli").jwk, "d": "AA"}]
     with responses.RequestsMock() as web:
         web.get("https://ehr.example.org/jwks", json={"keys": listed})
-        code, out, err = run("client", "test", "ehr", "--config", config)
+        code, out, err = upa_cds("client", "test", "ehr", "--config", config)
         assert code == 0
         assert out.startswith("kid ")
         assert "keys[1]: it is a shared secret" in err
@@ -159,12 +146,12 @@ def test_testing_a_client_says_what_is_wrong_with_its_keys(
         assert "c2VjcmV0" not in err
     with responses.RequestsMock() as web:
         web.get("https://ehr.example.org/jwks", json={"keys": listed[1:]})
-        code, out, err = run("client", "test", "ehr", "--config", config)
+        code, out, err = upa_cds("client", "test", "ehr", "--config", config)
         assert (code, out) == (1, "")
         assert "ehr: no usable key. Its algorithms are ES384, RS384." in err
     with responses.RequestsMock() as web:
         web.get("https://ehr.example.org/jwks", status=503)
-        code, _, err = run("client", "test", "ehr", "--config", config)
+        code, _, err = upa_cds("client", "test", "ehr", "--config", config)
         assert (code, err) == (1, "ehr: The JWK Set cannot be used: status 503.\n")
 
 
@@ -176,34 +163,34 @@ def test_testing_a_client_says_what_is_wrong_with_its_keys(
     ],
 )
 def test_testing_a_client_says_where_the_name_of_its_keys_leads(
-    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, address: str, more: list[str], said: str
+    upa_cds: Run, config: Path, monkeypatch: pytest.MonkeyPatch, address: str, more: list[str], said: str
 ) -> None:
     resolving_to(monkeypatch, address)
-    add(run, config, "--jwks-url", "https://ehr.example.org/jwks", *more)
-    code, _, err = run("client", "test", "ehr", "--config", config)
+    add(upa_cds, config, "--jwks-url", "https://ehr.example.org/jwks", *more)
+    code, _, err = upa_cds("client", "test", "ehr", "--config", config)
     assert code == 1
     assert err == f"ehr: The JWK Set cannot be used: address-refused. The name in jwks_url leads {said}\n"
 
 
-def test_a_client_that_is_not_there_is_an_error_that_names_the_nearest(run: Run, config: Path) -> None:
-    add(run, config, "--jwks-url", "https://a.org/k")
-    code, _, err = run("client", "test", "her", "--config", config)
+def test_a_client_that_is_not_there_is_an_error_that_names_the_nearest(upa_cds: Run, config: Path) -> None:
+    add(upa_cds, config, "--jwks-url", "https://a.org/k")
+    code, _, err = upa_cds("client", "test", "her", "--config", config)
     assert (code, err) == (2, "upa-cds: client her: the settings have no client of this id. Did you mean ehr?\n")
 
 
-def test_a_client_without_keys_cannot_be_tested(run: Run, config: Path) -> None:
+def test_a_client_without_keys_cannot_be_tested(upa_cds: Run, config: Path) -> None:
     config.write_text("[[clients]]\nid = 'page'\n")
-    code, _, err = run("client", "test", "page", "--config", config)
+    code, _, err = upa_cds("client", "test", "page", "--config", config)
     assert code == 2
     assert "it has no keys. Add issuers and one of" in err
 
 
-def test_a_generated_key_is_for_its_user_only_and_signs_what_its_jwks_verifies(run: Run, tmp_path: Path) -> None:
-    code, out, _ = run("token", "--generate-key", tmp_path / "keys")
+def test_a_generated_key_is_for_its_user_only_and_signs_what_its_jwks_verifies(upa_cds: Run, tmp_path: Path) -> None:
+    code, out, _ = upa_cds("token", "--generate-key", tmp_path / "keys")
     assert code == 0
     private = tmp_path / "keys" / "client-key.pem"
     assert private.stat().st_mode & 0o777 == 0o600
-    code, out, _ = run("token", "--key", private, "--iss", ISSUER, "--aud", AUDIENCE, "--tenant", "n")
+    code, out, _ = upa_cds("token", "--key", private, "--iss", ISSUER, "--aud", AUDIENCE, "--tenant", "n")
     assert code == 0
     (jwk,) = json.loads((tmp_path / "keys" / "jwks.json").read_text())["keys"]
     assert not {"d"} & jwk.keys()
@@ -213,21 +200,21 @@ def test_a_generated_key_is_for_its_user_only_and_signs_what_its_jwks_verifies(r
     assert (claims["iss"], claims["tenant"], claims["exp"] - claims["iat"]) == (ISSUER, "n", 300)
 
 
-def test_a_key_is_never_overwritten(run: Run, keys: Path) -> None:
+def test_a_key_is_never_overwritten(upa_cds: Run, keys: Path) -> None:
     before = (keys / "client-key.pem").read_bytes()
-    code, _, err = run("token", "--generate-key", keys)
+    code, _, err = upa_cds("token", "--generate-key", keys)
     assert code == 2
     assert "it has a key already. Give another folder." in err
     assert (keys / "client-key.pem").read_bytes() == before
 
 
-def test_an_rsa_key_signs_with_rs384_and_the_id_that_is_given(run: Run, tmp_path: Path) -> None:
+def test_an_rsa_key_signs_with_rs384_and_the_id_that_is_given(upa_cds: Run, tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     file = tmp_path / "rsa.pem"
     file.write_bytes(rsa_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     file.chmod(0o600)
-    code, out, _ = run(
+    code, out, _ = upa_cds(
         "token", "--key", file, "--iss", ISSUER, "--aud", "https://a", "--kid", "a+b=", "--jku", "https://j"
     )
     assert code == 0
@@ -235,10 +222,10 @@ def test_an_rsa_key_signs_with_rs384_and_the_id_that_is_given(run: Run, tmp_path
     assert (header["alg"], header["kid"], header["jku"]) == ("RS384", "a+b=", "https://j")
 
 
-def test_the_audience_of_a_service_is_its_configured_address(run: Run, config: Path, keys: Path) -> None:
+def test_the_audience_of_a_service_is_its_configured_address(upa_cds: Run, config: Path, keys: Path) -> None:
     config.write_text('public_base_url = "https://cds.example.org/x/"')
     key = keys / "client-key.pem"
-    _, out, _ = run("token", "--key", key, "--iss", ISSUER, "--service", SERVICE, "--config", config)
+    _, out, _ = upa_cds("token", "--key", key, "--iss", ISSUER, "--service", SERVICE, "--config", config)
     claims = jwt.decode(out.strip(), options={"verify_signature": False})
     assert claims["aud"] == f"https://cds.example.org/x{SELECT}"
 
@@ -261,57 +248,66 @@ def test_the_audience_of_a_service_is_its_configured_address(run: Run, config: P
         (["--key", "KEY", "--iss", ISSUER, "--aud", "a", "--call", "nowhere"], 65, "nowhere: cannot be read"),
     ],
 )
-def test_a_token_that_cannot_be_made_says_why(run: Run, keys: Path, arguments: list[str], code: int, said: str) -> None:
+def test_a_token_that_cannot_be_made_says_why(
+    upa_cds: Run, keys: Path, arguments: list[str], code: int, said: str
+) -> None:
     files = {"KEY": str(keys / "client-key.pem"), "JWKS": str(keys / "jwks.json")}
     (keys / "jwks.json").chmod(0o600)
-    found, out, err = run("token", *(files.get(one, one) for one in arguments))
+    found, out, err = upa_cds("token", *(files.get(one, one) for one in arguments))
     assert (found, out) == (code, "")
     assert said in err
 
 
-def test_a_private_key_that_everybody_can_read_is_refused(run: Run, keys: Path) -> None:
+def test_a_private_key_that_everybody_can_read_is_refused(upa_cds: Run, keys: Path) -> None:
     (keys / "client-key.pem").chmod(0o644)
-    code, _, err = run("token", "--key", keys / "client-key.pem", "--iss", ISSUER, "--aud", "a")
+    code, _, err = upa_cds("token", "--key", keys / "client-key.pem", "--iss", ISSUER, "--aud", "a")
     assert code == 2
     assert "Run chmod 600 on it." in err
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (401, 1)])
 def test_a_test_call_posts_the_request_with_its_token(
-    run: Run, keys: Path, tmp_path: Path, status: int, code: int
+    upa_cds: Run, keys: Path, tmp_path: Path, status: int, code: int
 ) -> None:
     request = tmp_path / "request.json"
     request.write_text('{"hook": "order-select"}')
     with responses.RequestsMock() as web:
         web.post(AUDIENCE, status=status, body='{"cards":[]}')
         given = ["--key", keys / "client-key.pem", "--iss", ISSUER, "--aud", AUDIENCE]
-        assert run("token", *given, "--call", request) == (code, '{"cards":[]}\n', f"HTTP {status}\n")
+        assert upa_cds("token", *given, "--call", request) == (code, '{"cards":[]}\n', f"HTTP {status}\n")
         sent = web.calls[0].request
     assert sent.body == b'{"hook": "order-select"}'
     claims = jwt.decode(sent.headers["Authorization"].removeprefix("Bearer "), options={"verify_signature": False})
     assert claims["aud"] == AUDIENCE
 
 
-def test_a_test_call_that_nobody_answers_says_so(run: Run, keys: Path) -> None:
+def test_a_test_call_that_nobody_answers_says_so(upa_cds: Run, keys: Path) -> None:
     with responses.RequestsMock():
         given = ["--key", keys / "client-key.pem", "--iss", ISSUER, "--aud", AUDIENCE]
-        code, out, err = run("token", *given, "--call", keys / "jwks.json")
-    assert (code, out) == (65, "")
+        code, out, err = upa_cds("token", *given, "--call", keys / "jwks.json")
+    assert (code, out) == (69, "")
     assert "no answer (ConnectionError). Is the service running there?" in err
 
 
+def test_that_there_is_no_client_to_list_is_said(upa_cds: Run, config: Path) -> None:
+    config.write_text("port = 8000\n", encoding="utf-8")
+    code, out, err = upa_cds("client", "list", "--config", config)
+    assert (code, out) == (0, "")
+    assert err == "No client is configured: anybody on this machine may call, and nobody else.\n"
+
+
 @pytest.mark.parametrize("command", [["client"], ["client", "add"], ["client", "list"], ["client", "test"], ["token"]])
-def test_every_command_of_trust_explains_itself(run: Run, command: list[str]) -> None:
-    code, out, _ = run(*command, "--help")
+def test_every_command_of_trust_explains_itself(upa_cds: Run, command: list[str]) -> None:
+    code, out, _ = upa_cds(*command, "--help")
     assert code == 0
     assert out.startswith("Usage: ")
 
 
-def test_the_fhir_servers_of_a_client_are_added_and_listed(run: Run, config: Path) -> None:
+def test_the_fhir_servers_of_a_client_are_added_and_listed(upa_cds: Run, config: Path) -> None:
     more = ["--jwks-url", "https://ehr.example.org/jwks", "--fhir-server", "https://ehr.example.org/fhir"]
-    assert add(run, config, *more)[0] == 0
+    assert add(upa_cds, config, *more)[0] == 0
     table = '[[clients.fhir_servers]]\nbase = "https://10.0.0.1/fhir"\nprivate = true\nunsupported = ["Patient"]\n'
     config.write_text(config.read_text().replace('fhir_servers = ["https://ehr.example.org/fhir"]\n', "") + table)
-    code, out, _ = run("client", "list", "--config", config)
+    code, out, _ = upa_cds("client", "list", "--config", config)
     assert code == 0
     assert "  reads https://10.0.0.1/fhir, private, without Patient" in out.splitlines()

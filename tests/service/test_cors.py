@@ -34,6 +34,7 @@ def test_a_preflight_is_answered_for_every_page_that_can_be_called(shell: Shell,
     assert response.headers["Access-Control-Allow-Origin"] == EHR
     assert "Content-Type" in response.headers["Access-Control-Allow-Headers"]
     assert int(response.headers["Access-Control-Max-Age"]) > 0
+    assert "Content-Type" not in response.headers
 
 
 @pytest.mark.parametrize(("path", "status"), [("/cds-services/unknown", 404), (SELECT, 415), ("/nowhere", 404)])

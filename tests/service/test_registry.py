@@ -216,4 +216,4 @@ class TestCommand:
         config.write_text(f'knowledge = "{tmp_path.as_posix()}/nothing"\n')
         code, out, err = upa_cds("evidence", "--config", str(config))
         assert (code, out) == (1, "")
-        assert "evidence.yaml: cannot be read" in err
+        assert "nothing: there is no such folder" in err

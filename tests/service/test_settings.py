@@ -189,3 +189,30 @@ def test_secrets_are_shown_as_stars() -> None:
 
     written: dict[str, Any] = shown(WithSecret())
     assert "hunter2" not in str(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("port = 'eighty'", "key port: the value 'eighty' is not accepted: give a whole number."),
+        ("port = 80.5", "key port: the value 80.5 is not accepted: give a whole number."),
+        ("drain_seconds = 'soon'", "key drain_seconds: the value 'soon' is not accepted: give a number."),
+        ("order_helper = 'please'", "key order_helper: the value 'please' is not accepted: give true or false."),
+        ("disabled_rules = 'x'", "key disabled_rules: the value 'x' is not accepted: give a list."),
+        ("indicator_ceiling = 'x'", "key indicator_ceiling: the value 'x' is not accepted: give a table."),
+        ("timezone = 7", "key timezone: the value 7 is not accepted: give a text."),
+        ("[[clients]]", "key clients.0.id: the value is not accepted: it is needed, and is not there."),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_the_kind_to_give(tmp_path: Path, text: str, remedy: str) -> None:
+    (problem,) = problems({}, toml(tmp_path, text))
+    assert problem.endswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("ids", "hint"), [((), "They have none."), (("ehr",), "Did you mean ehr?"), (("portal",), "Known are portal.")]
+)
+def test_a_client_that_is_not_there_is_refused_with_those_that_are(ids: tuple[str, ...], hint: str) -> None:
+    settings = Settings.model_validate({"clients": [{"id": one} for one in ids]})
+    with pytest.raises(SettingsError, match=f"^client ehrr: the settings have no client of this id. {hint[:-1]}"):
+        settings.client("ehrr")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from service.cli import main
 from service.store import FILE, FeedbackEntry, Place
 from tests.databases import new_database, own_database, store_at
 from tests.service.test_store import CARD
@@ -25,21 +24,10 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def upa_cds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path) -> Run:
-    """Run `upa-cds` on a data folder in this process: exit code, standard output, standard error."""
+def upa_cds(monkeypatch: pytest.MonkeyPatch, upa_cds: Run, data: Path) -> Run:
+    """Run `upa-cds` on a data folder."""
     monkeypatch.setenv("UPA_CDS_DATA_DIR", str(data))
-
-    def command(*arguments: str) -> tuple[object, str, str]:
-        monkeypatch.setattr("sys.argv", ["upa-cds", *arguments])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as stopped:
-            code = stopped.code or 0
-        written = capsys.readouterr()
-        return code, written.out, written.err
-
-    return command
+    return upa_cds
 
 
 @pytest.fixture

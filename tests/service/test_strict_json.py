@@ -98,3 +98,8 @@ def test_a_plain_object_takes_the_fast_way_and_one_with_a_repeated_key_does_not(
 def test_a_quotation_mark_that_is_written_as_a_number_hides_no_repeated_key() -> None:
     assert strict_json._plain(b'{"a":1,"a":"\\u0022\\u0022"}') is None
     assert strict_json._plain(b'{"a":1,"a":"\\u0022:"}') is None
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_a_body_of_nothing_is_said_to_be_empty(text: str) -> None:
+    assert _read(text) == "It is empty: send JSON."

@@ -138,10 +138,11 @@ def test_a_token_is_offered_as_a_text_that_is_not_empty_and_never_shown(authoriz
     ("change", "words"),
     [
         ({"hook": None}, "hook is missing"),
-        ({"hook": "patient-view"}, "hook does not fit"),
+        ({"hook": "patient-view"}, "send the call to the service that GET /cds-services names for its hook"),
         ({"hook": ["order-sign"]}, "hook is missing"),
         ({"hookInstance": None}, "hookInstance is missing"),
         ({"hookInstance": " "}, "hookInstance is missing"),
+        ({"hookInstance": 7}, "hookInstance is missing or no text"),
         ({"context": None}, "context is missing"),
         ({"context": [{}, {}]}, "context is missing"),
     ],
@@ -154,6 +155,7 @@ def test_an_envelope_that_cannot_be_understood_is_refused(change: Json, words: s
     ("change", "words"),
     [
         ({"patientId": None}, "context.patientId is missing"),
+        ({"patientId": 12345}, "context.patientId is missing or no text"),
         ({"patientId": ""}, "context.patientId is empty"),
         ({"patientId": "Patient/"}, "Patient"),
         ({"patientId": "patient-1/ /"}, "context.patientId is empty"),
