@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from service.commands.respawning import MOST_DEATHS
 from service.store import FILE, Place
 from tests import builders as make
 from tests.databases import store_at
@@ -196,9 +197,20 @@ def test_a_killed_worker_is_replaced_in_less_than_two_seconds(tmp_path: Path) ->
             wait_until(lambda before=before: worker_pids(process) not in ([], [before]) and answers(port))  # type: ignore[misc]
             assert call(port, "POST", SELECT, recorded_request())[0] == 200
             taken.append(time.monotonic() - began)
-            # Sooner again would look like a worker that cannot start, and end the service.
-            time.sleep(6)
     assert min(taken) < 2
+
+
+@pytest.mark.deep
+@pytest.mark.fault(26)
+def test_a_worker_that_dies_again_and_again_ends_the_service_in_the_end_and_not_before(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1") as (process, port):
+        until(lambda: answers(port))
+        for deaths in range(1, MOST_DEATHS + 2):
+            (before,) = worker_pids(process)
+            os.kill(before, signal.SIGKILL)
+            if deaths <= MOST_DEATHS:
+                wait_until(lambda before=before: worker_pids(process) not in ([], [before]) and answers(port))  # type: ignore[misc]
+        assert process.wait(timeout=30) == 1
 
 
 @pytest.mark.deep
