@@ -214,14 +214,37 @@ def test_a_worker_that_dies_again_and_again_ends_the_service_in_the_end_and_not_
 
 
 @pytest.mark.deep
+@pytest.mark.fault(43)
+def test_a_log_that_nobody_reads_stops_no_answer_and_says_afterwards_what_is_missing(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1") as (process, port):
+        assert process.stderr is not None
+        until(lambda: answers(port))
+        # Of one connection, so that the lines are in the order of the calls.
+        calls = 0
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            while "droppedLogLines" not in call(port, "GET", "/readyz")[1]:
+                for _ in range(200):
+                    connection.request("GET", "/no-such-page", headers={"X-Request-ID": str(calls)})
+                    assert connection.getresponse().read()
+                    calls += 1
+                assert calls < 20_000
+        assert call(port, "POST", SELECT, recorded_request())[0] == 200
+        dropped = call(port, "GET", "/readyz")[1]["droppedLogLines"]
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.stderr if line.startswith("{")]
+        assert process.wait(timeout=30) == 0
+    assert sum(line["entries"] for line in lines if line["event"] == "log-lines-dropped") >= dropped > 0
+    numbers = [int(line["request_id"]) for line in lines if line.get("request_id", "").isdigit()]
+    assert numbers == sorted(numbers)
+    assert len(numbers) + dropped >= calls > len(numbers)
+
+
+@pytest.mark.deep
 @pytest.mark.fault(29)
 def test_a_burst_of_ten_times_what_is_let_in_has_no_other_failure_than_503_and_is_over_when_it_is_over(
     tmp_path: Path,
 ) -> None:
-    with running(tmp_path, UPA_CDS_MAX_CALLS_AT_ONCE="4") as (process, port):
-        assert process.stderr is not None
-        # Each refusal is a line of the log, and a pipe that nobody reads would stop the writer.
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+    with running(tmp_path, UPA_CDS_MAX_CALLS_AT_ONCE="4") as (_, port):
         until(lambda: answers(port))
         statuses: Counter[int] = Counter()
 
