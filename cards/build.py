@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cards.catalogue import AGE_65, CERTAINTIES, Catalogue, Category, Label, Rule, Topic
+from cards.catalogue import Catalogue
 from cards.course import INDUCTION_DAYS
 from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
 from cards.evidence import evidence_lines
@@ -24,6 +24,10 @@ from cards.model import (
     Suggestion,
 )
 from cards.problems import Problems
+from cards.schema.evidence import CERTAINTIES
+from cards.schema.ingredients import Category
+from cards.schema.part import Topic
+from cards.schema.rules import AGE_65, Label, Rule
 from cards.table import table
 from cards.text import capital, day, escape, fit, listed, plain
 

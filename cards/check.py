@@ -4,21 +4,13 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
-from cards.catalogue import (
-    AGE_65,
-    GENERIC,
-    Catalogue,
-    Clause,
-    Members,
-    Option,
-    OptionList,
-    Rule,
-    Use,
-    Verification,
-    codes_of,
-)
+from cards.catalogue import Catalogue
 from cards.model import Code, Outcome, System
 from cards.printable import evidence_problems
+from cards.schema.ingredients import Use
+from cards.schema.options import Option, OptionList
+from cards.schema.part import Verification, codes_of
+from cards.schema.rules import AGE_65, GENERIC, Clause, Members, Rule
 from cards.sentences import PARTS
 from cards.text import words
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from cards.catalogue import GENERIC, Catalogue, Clause, Rule
+from cards.catalogue import Catalogue
 from cards.exposure import Basis, Contribution, Exposure, Exposures
 from cards.model import INDICATORS, LOUD, Hook, Indicator, Kind, MedicationFact, State
 from cards.problems import Problem, Problems, stated_indications
+from cards.schema.rules import GENERIC, Clause, Rule
 
 ATOPIC_DERMATITIS = "atopic-dermatitis"
 _STATING = (State.ORDERED, State.CURRENT, State.RECENT)

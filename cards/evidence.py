@@ -3,7 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from cards.catalogue import CERTAINTIES, Catalogue, Certainty, EvidenceEntry, Rule
+from cards.catalogue import Catalogue
+from cards.schema.evidence import CERTAINTIES, Certainty, EvidenceEntry
+from cards.schema.rules import Rule
 
 MOST_LINES = 4
 

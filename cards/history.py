@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from cards.catalogue import Catalogue, Category
+from cards.catalogue import Catalogue
 from cards.course import INDUCTION_DAYS, Course, course
 from cards.course import DatedOutcome as DatedOutcome
 from cards.exposure import Basis, Contribution, Exposure, Exposures, ignore_reason
 from cards.model import Gap, Kind, MedicationFact, Outcome, PatientRecord, State
 from cards.problems import Problems, stated_indications
+from cards.schema.ingredients import Category
 
 REDUCING_CLASS = "strong-cyp3a4-inhibitor"
 REDUCING_GROUPS = ("severe-renal-impairment", "hepatic-impairment")

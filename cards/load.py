@@ -11,24 +11,19 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from cards.catalogue import (
-    Approval,
-    Catalogue,
-    ConditionsFile,
-    EvidenceEntry,
-    EvidenceFile,
-    IngredientsFile,
-    Manifest,
-    MonitoringFile,
-    OptionsFile,
-    OutcomesFile,
-    OverrideReasonsFile,
-    Rule,
-    RulesFile,
-    Strict,
-    Wording,
-)
+from cards.catalogue import Catalogue
 from cards.check import problems_of
+from cards.schema.conditions import ConditionsFile
+from cards.schema.evidence import EvidenceEntry, EvidenceFile
+from cards.schema.ingredients import IngredientsFile
+from cards.schema.manifest import Manifest
+from cards.schema.monitoring import MonitoringFile
+from cards.schema.options import OptionsFile
+from cards.schema.outcomes import OutcomesFile
+from cards.schema.override_reasons import OverrideReasonsFile
+from cards.schema.part import Approval, Strict
+from cards.schema.rules import Rule, RulesFile
+from cards.schema.wording import Wording
 
 M = TypeVar("M", bound=Strict)
 A = TypeVar("A", Rule, EvidenceEntry, OptionsFile, MonitoringFile)

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cards.build import topic
-from cards.catalogue import Catalogue, MonitoringItem, Verification
+from cards.catalogue import Catalogue
 from cards.detect import Finding, Pair, Question
 from cards.model import Action, Card, Hook, Indicator, Paragraph, SelectionBehavior, ServiceOrder, Suggestion
 from cards.options import loud_pairs
 from cards.problems import Problems
+from cards.schema.monitoring import MonitoringItem
+from cards.schema.part import Verification
 from cards.text import fit
 
 MONITORING = "monitoring"

@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
-from cards.catalogue import Catalogue, Category, NamedOptions, Option, OptionList
+from cards.catalogue import Catalogue
 from cards.detect import Finding, Pair, Question, findings
 from cards.exposure import Basis, Exposure, Exposures, exposures
 from cards.history import History, Trial
@@ -30,6 +30,8 @@ from cards.model import (
     System,
 )
 from cards.problems import Problems
+from cards.schema.ingredients import Category
+from cards.schema.options import NamedOptions, Option, OptionList
 
 PREGNANCY = "pregnancy"
 _REQUESTS = ("MedicationRequest/", "MedicationOrder/")

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cards.build import gap_texts, topic
-from cards.catalogue import Catalogue, EvidenceEntry, Option, Use, Verification
+from cards.catalogue import Catalogue
 from cards.detect import Question
 from cards.history import Trial
 from cards.model import Action, Card, Code, Gap, Indicator, Order, Paragraph, Suggestion
 from cards.options import Change, Choice, Excluded, Form, Hold, Offer, TextOnly, order_code
+from cards.schema.evidence import EvidenceEntry
+from cards.schema.ingredients import Use
+from cards.schema.options import Option
+from cards.schema.part import Verification
 from cards.text import capital, day, fit, listed
 
 OPTIONS = "options"

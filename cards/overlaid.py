@@ -8,12 +8,15 @@ from typing import Any
 
 import yaml
 
-from cards.catalogue import GENERIC, Approval, Catalogue, Ingredient
+from cards.catalogue import Catalogue
 from cards.check import fields_of, forbidden_words, problems_of, sentence_problems
 from cards.detect import Ceiling
 from cards.load import KnowledgeError, approved_as_a_whole, load_catalogue, read_yaml, validated
 from cards.model import Code, Indicator, System
 from cards.overlay import GivenApproval, LocalCode, Lowered, Overlay
+from cards.schema.ingredients import Ingredient
+from cards.schema.part import Approval
+from cards.schema.rules import GENERIC
 from cards.sentences import PARTS
 
 # How much longer than the sentence in its place a site's own may be: a card is cut where it gets too long.

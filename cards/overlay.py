@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from cards.catalogue import Slug, Strict, Text
+from cards.schema.part import Slug, Strict, Text
 
 LocalValue = Annotated[str, StringConstraints(pattern=r"^[^\s|]+$", max_length=64)]
 SystemName = Annotated[str, StringConstraints(pattern=r"^[^\s|]+$", max_length=200)]

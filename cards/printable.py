@@ -7,7 +7,9 @@ prints, and says that its primary publication is not verified; what nobody verif
 import re
 from collections.abc import Iterator
 
-from cards.catalogue import Catalogue, EvidenceEntry, Proportion, Verification
+from cards.catalogue import Catalogue
+from cards.schema.evidence import EvidenceEntry, Proportion
+from cards.schema.part import Verification
 
 SERIES = "source-series-27"
 LONGEST_LINE = 160

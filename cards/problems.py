@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cards.catalogue import AGE_65, Catalogue, ConditionGroup, Role
+from cards.catalogue import Catalogue
 from cards.model import ConditionFact, Gap, MedicationFact, PatientRecord
+from cards.schema.conditions import ConditionGroup, Role
+from cards.schema.rules import AGE_65
 
 TRANSPLANT = "transplant-status"
 _OVER = frozenset({"inactive", "resolved"})

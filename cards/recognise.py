@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from cards.catalogue import CodeLists, ConditionGroup, Ingredient, StatedReason, codes_of
-from cards.catalogue import Recognition as Places
 from cards.model import Code, Outcome, Recognised, StatedOutcome, System
+from cards.schema.conditions import ConditionGroup
+from cards.schema.ingredients import Ingredient
+from cards.schema.ingredients import Recognition as Places
+from cards.schema.outcomes import StatedReason
+from cards.schema.part import CodeLists, codes_of
 from cards.text import LONGEST_TEXT, words
 
 T = TypeVar("T")

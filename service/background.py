@@ -1,13 +1,12 @@
 """Work that an answer must not wait for: a bounded queue, one thread, what is lost is counted, flushed at the exit."""
 
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
-from multiprocessing.util import Finalize
 from time import monotonic
 from typing import Generic, TypeVar
+
+from service.own_thread import OwnThread
 
 Item = TypeVar("Item")
 
@@ -42,17 +41,14 @@ class Background(Generic[Item]):
         self._busy = False
         self._expected = 0
         self._ending = False
-        self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
-        # Threads and their locks do not cross a fork, and what the parent has queued is the parent's to do.
-        fresh = weakref.WeakMethod(self._forked)
-        os.register_at_fork(after_in_child=lambda: (begin := fresh()) and begin())
+        self._thread = OwnThread("background", self._run, self.close, forked=self._forked)
 
     def expect(self) -> None:
         """Announce an item, so that an exit before it is given waits for it, within the time for the flush."""
         with self._changed:
             self._expected += 1
-            self._start()
+            self._thread.begin()
 
     def give(self, item: Item, weight: int = 1, *, expected: bool = False) -> bool:
         """Queue an item and say whether it found room. Never waits for the work, never raises for it."""
@@ -62,7 +58,7 @@ class Background(Generic[Item]):
             if fits:
                 self._items.append((item, weight))
                 self._weight += weight
-                self._start()
+                self._thread.begin()
             self._changed.notify_all()
         if not fits:
             self._lost(FULL, 1)
@@ -96,15 +92,8 @@ class Background(Generic[Item]):
 
     def _forked(self) -> None:
         self._items = deque()
-        self._weight, self._busy, self._expected, self._ending, self._thread = 0, False, 0, False, None
+        self._weight, self._busy, self._expected, self._ending = 0, False, 0, False
         self._changed = threading.Condition()
-
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="background", daemon=True)
-            self._thread.start()
-            # atexit does not run in a worker that SIGTERM ends; this does.
-            Finalize(self, self.close, exitpriority=10)
 
     def _run(self) -> None:
         while True:

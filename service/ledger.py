@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from multiprocessing.util import Finalize
-from os import getpid
 from queue import Empty, Full, Queue
 from time import monotonic
 
 from service import telemetry
 from service.errors import StoreUnavailable
 from service.issued import Issued
+from service.own_thread import OwnThread
 from service.pseudonyms import Pseudonyms
 from service.store import FeedbackStore, IssuedCard
 from service.telemetry import Counts
@@ -62,14 +61,12 @@ class Ledger:
     failing: bool = False
     _queue: Queue[IssuedCall | None] = field(init=False)
     _ending: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-    _finalizer: Finalize | None = None
-    _process: int = 0
-    _starting: threading.Lock = field(default_factory=threading.Lock)
+    _thread: OwnThread = field(init=False)
     _unwritten: int = 0
 
     def __post_init__(self) -> None:
         self._queue = Queue(self.longest_queue)
+        self._thread = OwnThread("ledger", self._run, self.close, forked=self._forked)
 
     def put(self, call: IssuedCall) -> None:
         """Take the cards of an answer; returns at once, whatever the database does."""
@@ -79,28 +76,17 @@ class Ledger:
 
     def start(self) -> None:
         """Start the thread of this process, if it does not run yet."""
-        if self._process == getpid():
-            return
-        with self._starting:
-            if self._process != getpid():
-                self._process = getpid()
-                self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
-                self._thread.start()
-                # At SIGTERM a worker runs its finalizers, and not what is registered with atexit.
-                self._finalizer = Finalize(None, self.close, exitpriority=10)
+        self._thread.begin()
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
         """Write what is in the queue, for as long as that; then count what is left. Nothing is taken afterwards."""
-        if self._thread is None or self._process != getpid() or self._ending.is_set():
+        if not self._thread.begun or self._ending.is_set():
             return
         self._ending.set()
-        if self._finalizer is not None:
-            self._finalizer.cancel()
         # Wakes the thread where it waits; where the queue is full it does not.
         with suppress(Full):
             self._queue.put_nowait(None)
-        self._thread.join(seconds)
-        if self._thread.is_alive():
+        if not self._thread.join(seconds):
             self._lose(self._unwritten + sum(len(call.cards) for call in self._left()))
         if lost := self.counts.seen().get(LOST):
             telemetry.write(LOST, level=logging.WARNING, entries=lost)
@@ -109,6 +95,10 @@ class Ledger:
     def waiting(self) -> int:
         """Return how many answers are in the queue."""
         return self._queue.qsize()
+
+    def _forked(self) -> None:
+        # What the parent has queued is the parent's to write.
+        self._queue, self._ending, self._unwritten = Queue(self.longest_queue), threading.Event(), 0
 
     def _placed(self, call: IssuedCall) -> bool:
         try:

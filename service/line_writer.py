@@ -7,11 +7,11 @@ long; what finds no place is dropped and counted, and a line at the place of tho
 import os
 import select
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
-from multiprocessing.util import Finalize
 from time import monotonic, sleep
+
+from service.own_thread import OwnThread
 
 CAPACITY = 1024**2
 # Lines of a busy worker go out together: to wake a thread for each would cost more than the line.
@@ -24,9 +24,9 @@ _POLL_SECONDS = 0.005
 class LineWriter:
     """Writes lines in the order in which they were given, up to `capacity` bytes behind.
 
-    `missing` makes the line that stands for so many dropped ones; `dropped` is told of each. The thread is started by
-    the first line, in the process that gives it, so a writer made before a fork works in each worker. When a process
-    ends, also by SIGTERM, what waits is written within `flush_seconds`, after everything else that ends there.
+    `missing` makes the line that stands for so many dropped ones; `dropped` is told of each. The thread begins with the
+    first line, in the process that gives it, so a writer made before a fork works in each worker. When a process ends,
+    also by SIGTERM, what waits is written within `flush_seconds`.
     """
 
     def __init__(
@@ -40,17 +40,16 @@ class LineWriter:
     ) -> None:
         self._descriptor, self._missing_line, self._dropped = descriptor, missing, dropped
         self._capacity, self._flush_seconds = capacity, flush_seconds
-        self._begin()
-        # Threads and their locks do not cross a fork, and what the parent has queued is the parent's to write.
-        fresh = weakref.WeakMethod(self._begin)
-        os.register_at_fork(after_in_child=lambda: (begin := fresh()) and begin())
+        # The end of it is the last of all: what others write at their end, and tell of it, comes before.
+        self._thread = OwnThread("log", self._run, self.close, forked=self._begin_anew, priority=-10)
+        self._begin_anew()
 
-    def _begin(self) -> None:
+    def _begin_anew(self) -> None:
+        """Have nothing to write: what the parent of a fork has queued is the parent's to write."""
         self._lines: deque[bytes] = deque()
         # Waiting, and being written; in bytes.
         self._behind = self._missing = 0
-        self._asleep = self._ending = False
-        self._thread: threading.Thread | None = None
+        self._begun = self._asleep = self._ending = False
         # Taken again by a signal's handler that writes a line while its thread was writing one.
         self._lock = threading.RLock()
         # Closed while the writer sleeps; a bare lock, which a signal's handler may open at any moment.
@@ -87,8 +86,9 @@ class LineWriter:
     def _add(self, line: bytes) -> None:
         self._lines.append(line)
         self._behind += len(line)
-        if self._thread is None:
-            self._start()
+        if not self._begun:
+            self._begun = True
+            self._thread.begin()
         if self._asleep:
             self._asleep = False
             self._gate.release()
@@ -97,12 +97,6 @@ class LineWriter:
         if self._missing:
             self._add(self._missing_line(self._missing))
             self._missing = 0
-
-    def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        self._thread.start()
-        # The last of all: what others write at their end, and tell of it, comes before (they have 0 and more).
-        Finalize(self, self.close, exitpriority=-10)
 
     def _run(self) -> None:
         while True:

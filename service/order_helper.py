@@ -12,8 +12,8 @@ import msgspec
 from flask import Blueprint, Response, g, request
 
 from cards import Catalogue
-from cards.catalogue import Category
 from cards.model import Code, System
+from cards.schema.ingredients import Category
 from service import wire
 from service.discovery import ORDER_HELPER
 from service.errors import UnknownService

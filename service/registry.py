@@ -6,19 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 from cards import Catalogue
-from cards.catalogue import (
-    GENERIC,
-    Approval,
-    EvidenceEntry,
-    Label,
-    Proportion,
-    Rule,
-    SourceStatement,
-    Verdict,
-    Verification,
-)
+from cards.schema.evidence import EvidenceEntry, Proportion, SourceStatement, Verdict
+from cards.schema.part import Approval, Verification
+from cards.schema.rules import GENERIC, Label, Rule
 from service.errors import UnknownService
-from service.settings import nearest_hint
+from service.nearest import nearest_hint
 
 VERIFICATION: Mapping[Verification, str] = {
     Verification.PRIMARY: "seen in the primary source, at the regulator or at the manufacturer",

@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing.util import Finalize
-from os import getpid
 
 from service import telemetry
+from service.own_thread import OwnThread
 from service.store import CallKind, FeedbackStore
 from service.telemetry import Counts
 
@@ -45,15 +44,17 @@ class Tallies:
     _counted: Counter[CallKind] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ending: threading.Event = field(default_factory=threading.Event)
-    _process: int = 0
+    _thread: OwnThread = field(init=False)
     _failing: bool = False
+
+    def __post_init__(self) -> None:
+        self._thread = OwnThread("tallies", self._run, self.close, forked=self._forked)
 
     def add(self, at: datetime, client: str, hook: str, outcome: str, milliseconds: float) -> None:
         """Count one call; returns at once, whatever the database does. After the end it is counted as lost."""
         kind = CallKind(at.astimezone(UTC).date(), client, hook, outcome, bucket_of(milliseconds))
+        self._thread.begin()
         with self._lock:
-            if self._process != getpid():
-                self._start()
             room = kind in self._counted or len(self._counted) < MOST_KINDS
             if room and not self._ending.is_set():
                 self._counted[kind] += 1
@@ -80,19 +81,16 @@ class Tallies:
 
     def close(self) -> None:
         """Write what is left, once; what cannot be written now is lost and counted."""
-        if self._process != getpid() or self._ending.is_set():
+        if not self._thread.begun or self._ending.is_set():
             return
         self._ending.set()
         if not self.write():
             self.counts.add([LOST] * self._counted.total())
             telemetry.write(LOST, level=logging.WARNING, entries=self._counted.total())
 
-    def _start(self) -> None:
-        """Begin in this process: what was counted before a fork is the parent's to write."""
-        self._process, self._counted, self._ending = getpid(), Counter(), threading.Event()
-        threading.Thread(target=self._run, name="tallies", daemon=True).start()
-        # At SIGTERM a worker runs its finalizers, and not what is registered with atexit.
-        Finalize(None, self.close, exitpriority=10)
+    def _forked(self) -> None:
+        # What the parent counted is the parent's to write.
+        self._counted, self._lock, self._ending = Counter(), threading.Lock(), threading.Event()
 
     def _run(self) -> None:
         while not self._ending.wait(self.every):

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from cards import Catalogue
-from cards.catalogue import Approval
+from cards.schema.part import Approval
 
 Json = dict[str, Any]
 

@@ -7,7 +7,10 @@ in words in an extension as well. What the knowledge does not hold is said to be
 
 from collections.abc import Iterator, Mapping
 
-from cards.catalogue import Approval, EvidenceEntry, Label, Members, Remark, Role, Rule
+from cards.schema.conditions import Role
+from cards.schema.evidence import EvidenceEntry
+from cards.schema.part import Approval
+from cards.schema.rules import Label, Members, Remark, Rule
 from service.export.frame import Frame, Json, resource_id
 
 _TYPE = "http://terminology.hl7.org/CodeSystem/plan-definition-type"

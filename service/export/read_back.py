@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cards.catalogue import ConditionGroup, Ingredient, Recognition, Regimen, StatedReason, Strength
 from cards.model import Outcome, System
 from cards.recognise import Vocabulary
+from cards.schema.conditions import ConditionGroup
+from cards.schema.ingredients import Ingredient, Recognition, Regimen, Strength
+from cards.schema.outcomes import StatedReason
 from service.export.frame import URN, Json, parts_of
 from service.export.value_sets import codes_in
 from service.fhir.systems import address_of

@@ -7,18 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from cards.catalogue import (
-    Approval,
-    CodeLists,
-    ConditionGroup,
-    Ingredient,
-    Regimen,
-    Rule,
-    StatedReason,
-    Strength,
-    Window,
-)
 from cards.model import System
+from cards.schema.conditions import ConditionGroup
+from cards.schema.ingredients import Ingredient, Regimen, Strength, Window
+from cards.schema.outcomes import StatedReason
+from cards.schema.part import Approval, CodeLists
+from cards.schema.rules import Rule
 from service.export.frame import URN, Frame, Json, resource_id
 from service.fhir.systems import address_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.errors import ServiceError
 from service.fhir_access.fetch import FhirAccess, FhirCall, FhirSession, granted
-from service.settings import nearest_hint
+from service.nearest import nearest_hint
 
 _KEYS = frozenset({"method", "url", "status", "body", "text", "problem"})
 

@@ -8,7 +8,6 @@ import errno
 import logging
 import os
 import threading
-from multiprocessing.util import Finalize
 from pathlib import Path
 from time import monotonic
 
@@ -17,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from service import telemetry
 from service.metrics.metrics import Metrics
+from service.own_thread import OwnThread
 
 TAKE_OVER_SECONDS, REFRESH_SECONDS = 1.0, 5.0
 
@@ -30,9 +30,8 @@ class MetricsServer:
 
     def start(self) -> None:
         """Begin, in a thread of this process. At its end the last counts are carried over."""
-        threading.Thread(target=self._run, name="metrics", daemon=True).start()
-        # After the queues were flushed, so that what they lost is counted.
-        Finalize(None, self._refresh, exitpriority=5)
+        # Ends after the queues were flushed, so that what they lost is counted.
+        OwnThread("metrics", self._run, self._refresh, priority=5).begin()
 
     def _run(self) -> None:
         refreshed: float | None = None

@@ -1,6 +1,7 @@
 """What /evidence emits as JSON: the registry, see service/registry.py."""
 
-from cards.catalogue import Verdict, Verification
+from cards.schema.evidence import Verdict
+from cards.schema.part import Verification
 from service.openapi.schema import (
     ADDRESS,
     DAY,

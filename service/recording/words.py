@@ -12,8 +12,8 @@ from functools import lru_cache
 from pydantic import BaseModel
 
 from cards import Catalogue
-from cards.catalogue import Ingredient
 from cards.model import System
+from cards.schema.ingredients import Ingredient
 from cards.text import words
 from service.recording.policy import Policy
 

@@ -9,8 +9,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from service.errors import ServiceError
+from service.nearest import nearest_hint
 from service.replay.compare import Change, Kind
-from service.settings import nearest_hint
 
 # Nothing makes these acceptable: a faulty card, and an answer that depends on something nobody knows.
 NEVER = frozenset({Kind.INVALID, Kind.UNSTABLE})

@@ -21,7 +21,7 @@ def test_each_named_case_is_recorded() -> None:
 def test_the_page_is_that_of_the_marks() -> None:
     found = re.search(r"<!-- faults -->\n(.*)\n<!-- /faults -->", PAGE, flags=re.DOTALL)
     assert found
-    assert found[1] == table(), "run python -m tests.faults"
+    assert found[1] == table(), "run python -m tests.generated"
 
 
 def test_a_number_is_not_shown_by_tests_that_take_long_alone() -> None:

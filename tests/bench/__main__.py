@@ -2,7 +2,8 @@
 
 Without a section everything but `healthchain` is measured, in about six minutes; that one needs the Python of an
 environment of its own (`--python`). `--json FILE` writes the record and keeps what it has of sections that were not
-run; `--readme` prints the tables of the committed record. Servers listen on loopback. Exit code 1: a goal was missed.
+run; `python -m tests.generated` then writes the tables of the README of this folder. Servers listen on loopback. Exit
+code 1: a goal was missed.
 """
 
 import argparse
@@ -27,12 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join([*SECTIONS, SERVERS, HEALTHCHAIN]))
     parser.add_argument("--rounds", type=int, default=15, help="alternating rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the record; sections that were not run stay")
-    parser.add_argument("--readme", action="store_true", help="print the tables of the committed record, and end")
     parser.add_argument("--python", type=Path, help="interpreter of an environment with healthchain")
     given = parser.parse_args(arguments)
-    if given.readme:
-        _say(report.readme(report.read()))
-        return 0
     sections = given.sections or [*SECTIONS, SERVERS]
     if unknown := set(sections) - {*SECTIONS, SERVERS, HEALTHCHAIN}:
         parser.error(f"unknown section {', '.join(sorted(unknown))}")

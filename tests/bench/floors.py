@@ -26,7 +26,9 @@ class _Split(msgspec.Struct):
 def _floor() -> Callable[[bytes], object]:
     import orjson
 
-    return orjson.loads
+    # Without the extra `bench` its types are not known.
+    loads: Callable[[bytes], object] = orjson.loads
+    return loads
 
 
 def _read_only() -> Callable[[bytes], object]:

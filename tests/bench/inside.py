@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 from cards import Catalogue, Recogniser, evaluate
-from cards.catalogue import CodeLists
+from cards.schema.part import CodeLists
 from service.answer import Engine, answer, build_engine
 from service.discovery import SERVICES
 from service.settings import Settings

@@ -1,10 +1,8 @@
-"""The benchmark measures what it says, and the README shows what was recorded. Nothing is timed here."""
+"""The benchmark measures what it says. Nothing is timed here."""
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,10 +11,9 @@ import pytest
 from service.answer import answer, build_engine
 from service.discovery import SERVICES
 from service.settings import Settings
-from tests.bench import calls, floors, inside, instructions, report
+from tests.bench import calls, floors, inside, instructions
 from tests.bench.model import Figure, Spread
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ON = date(2026, 3, 16)
 
 
@@ -94,9 +91,3 @@ def test_a_goal_is_passed_at_its_limit_or_beyond(value: float, at_least: bool, v
 
 def test_the_spread_of_rounds_is_their_median_and_their_ends() -> None:
     assert Spread.of([3.0, 1.0, 2.00004]) == Spread(2.0, 1.0, 3.0)
-
-
-def test_the_readme_shows_the_recorded_run() -> None:
-    shown = re.search(r"<!-- performance -->\n(.*?)<!-- /performance -->", README, flags=re.DOTALL)
-    assert shown
-    assert shown[1].strip() == report.readme(report.read()).strip()

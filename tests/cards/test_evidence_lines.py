@@ -8,12 +8,14 @@ from collections.abc import Iterable
 import pytest
 
 from cards import Catalogue, load_catalogue
-from cards.catalogue import Certainty, EvidenceEntry, Rule, Verification
 from cards.evidence import MOST_LINES, evidence_lines
 from cards.model import Card, Indicator, Paragraph
 from cards.printable import LONGEST_LINE, SERIES
+from cards.schema.evidence import Certainty, EvidenceEntry
+from cards.schema.part import Verification
+from cards.schema.rules import Rule
 from cards.text import LONGEST_DETAIL, fit
-from tests.cards.test_card_text import (
+from tests.cards.records import (
     BIOLOGIC,
     CATALOGUE,
     CROHN,

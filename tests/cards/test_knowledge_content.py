@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from cards import Catalogue, Recogniser, load_catalogue
-from cards.catalogue import Category, Role, codes_of
 from cards.model import Code, System
+from cards.schema.conditions import Role
+from cards.schema.ingredients import Category
+from cards.schema.part import codes_of
+from tests.cards.printed import NEVER_PRINTED
 
 CATALOGUE = load_catalogue()
 OF_INTEREST = frozenset().union(*(subjects | partners for subjects, partners in CATALOGUE.roles.values()))
@@ -536,20 +539,6 @@ class TestOptions:
         ]
         assert "12 weeks" in CATALOGUE.monitoring.items["lipids"].order
         assert CATALOGUE.monitoring.items["pregnancy"].warning == "Upadacitinib: embryo-fetal toxicity (label)."
-
-
-NEVER_PRINTED = (
-    "contraindicated",
-    "prohibited",
-    "violation",
-    "illegal",
-    "liability",
-    "fda-compliant",
-    "only evidence",
-    "high adverse event rate",
-    "ranked highest",
-    "preferred after upadacitinib failure",
-)
 
 
 def strings(part: Any) -> Iterator[str]:

@@ -15,9 +15,9 @@ import yaml
 
 import cards
 from cards import Catalogue, KnowledgeError, Overlaid, load_catalogue, load_overlaid
-from cards.catalogue import Approval
 from cards.model import Code, System
 from cards.overlaid import laid_on
+from cards.schema.part import Approval
 from service.fhir.systems import local_address
 from service.knowledge import site_catalogue
 from service.overlay import unapproved

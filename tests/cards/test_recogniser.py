@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cards import Recogniser, load_catalogue
-from cards.catalogue import codes_of
 from cards.model import Code, Recognised, System
 from cards.recognise import Recognition
+from cards.schema.part import codes_of
 
 CATALOGUE = load_catalogue()
 RECOGNISER = Recogniser(CATALOGUE)

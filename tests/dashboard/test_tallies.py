@@ -76,7 +76,7 @@ def test_a_call_after_the_end_is_counted_as_lost_and_never_in_silence() -> None:
 def test_a_forked_process_writes_its_own_calls_and_not_those_of_its_parent(store: SqlStore) -> None:
     counting = Tallies(lambda: store, every=3600)
     counting.add(AT, "parent", "order-sign", "complete", 4.2)
-    counting._process = -1  # as in a child
+    counting._thread.forked()  # as in a child
     counting.add(AT, "child", "order-sign", "complete", 4.2)
     counting.close()
     assert {kind.client for kind in store.calls(AT.date(), AT.date())} == {"child"}

@@ -19,9 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 from cards import load_catalogue
-from cards.catalogue import Approval, Catalogue, codes_of
+from cards.catalogue import Catalogue
 from cards.model import System
 from cards.recognise import Recogniser
+from cards.schema.part import Approval, codes_of
 from service.answer import Engine, build_engine
 from service.cases import Case, case_names, read_case
 from service.commands.demo import CASE

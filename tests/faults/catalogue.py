@@ -1,7 +1,7 @@
 """The faults and bad inputs that the service was made to stand, and the tests and recorded cases that show it.
 
-A test says which rows it shows by `@pytest.mark.fault(7, 9)`. `python -m tests.faults` writes the table of the README
-of this folder; a test holds it against the marks.
+A test says which rows it shows by `@pytest.mark.fault(7, 9)`. `python -m tests.generated` writes the table of the
+README of this folder; a test holds it against the marks.
 """
 
 import ast

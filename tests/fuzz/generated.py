@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from cards import load_catalogue
-from cards.catalogue import codes_of
 from cards.model import Code, System
+from cards.schema.part import codes_of
 from service.fhir.systems import ADDRESSES, system_of
 from service.wire import FhirVersion
 from tests import builders as make

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import cards
 import service
-from cards.catalogue import GENERIC, Catalogue
+from cards.catalogue import Catalogue
 from cards.detect import Finding, Pair
 from cards.exposure import Basis, Contribution, Exposure
 from cards.model import Code, State
+from cards.schema.rules import GENERIC
 from service.answer import Answer, Engine
 from service.cases import Case, case_names, read_case
 from service.errors import ServiceError

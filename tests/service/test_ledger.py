@@ -1,8 +1,11 @@
 """The way of issued cards into the database, with a store that does what a test wants."""
 
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -195,16 +198,31 @@ def test_a_process_that_issued_no_card_has_nothing_to_end(ledger: Ledger, fake: 
     assert fake.tries == 0
 
 
-def test_a_process_that_was_forked_from_a_warm_one_has_a_thread_of_its_own(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, fake: FakeStore
+def _in_child(ledger: Ledger, fake: FakeStore, answer: Connection) -> None:
+    fake.holds = None
+    ledger.put(call(3))
+    ledger.close()
+    answer.send(len(fake.kept))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_writes_its_own_cards_and_not_those_that_wait_in_its_parent(
+    ledger: Ledger, fake: FakeStore
 ) -> None:
-    ledger.start()
-    first = ledger._thread
-    ledger.start()
-    assert ledger._thread is first
-    monkeypatch.setattr("service.ledger.getpid", lambda: -1)
-    ledger.start()
-    assert ledger._thread is not first
+    fake.holds = Event()
+    ledger.put(call(1))
+    assert fake.held.wait(20)
+    ledger.put(call(2))
+    context = multiprocessing.get_context("fork")
+    mine, answer = context.Pipe()
+    child = context.Process(target=_in_child, args=(ledger, fake, answer))
+    child.start()
+    child.join(20)
+    assert mine.poll()
+    assert mine.recv() == 1
+    fake.holds.set()
+    ledger.close()
+    assert len(fake.kept) == 2
 
 
 def test_feedback_that_waited_a_day_for_its_card_is_dropped_and_counted(

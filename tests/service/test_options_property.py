@@ -16,8 +16,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cards.catalogue import Category
 from cards.model import State
+from cards.schema.ingredients import Category
 from service.answer import Answer, Engine, answer, build_engine
 from service.discovery import SERVICES, Service
 from service.settings import Settings

@@ -64,9 +64,9 @@ def test_a_file_may_be_kept_for_ever_under_the_address_of_its_version(client: Fl
     "address",
     [
         "/static/0000000000000000/pages/site.css",
-        f"/static/{KEPT.digest}/pages/../settings.py",
+        f"/static/{KEPT.digest}/pages/../settings/model.py",
         f"/static/{KEPT.digest}/pages/base.html",
-        f"/static/{KEPT.digest}/settings/settings.py",
+        f"/static/{KEPT.digest}/settings/model.py",
     ],
 )
 def test_what_is_no_file_of_this_version_is_not_found_and_not_kept(client: FlaskClient, address: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from cards import Catalogue, load_catalogue
-from cards.catalogue import Approval
+from cards.schema.part import Approval
 from service.errors import UnknownService
 from service.registry import registry
 from service.registry_text import show
