@@ -1,5 +1,6 @@
 """How many deaths of workers the service outlives."""
 
+import pytest
 from granian import Granian
 
 from service.commands.respawning import MOST_DEATHS, WITHIN_SECONDS, Respawns
@@ -43,7 +44,9 @@ def test_deaths_that_are_far_apart_never_end_the_service() -> None:
         ticks.now += WITHIN_SECONDS / (MOST_DEATHS - 1)
 
 
-def test_the_server_has_the_table_that_the_loop_looks_up() -> None:
+def test_the_server_has_the_table_that_the_loop_looks_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It would configure the log of this process.
+    monkeypatch.setattr("granian.server.common.configure_logging", lambda *_: None)
     ours = granian_server(Settings())
     assert isinstance(ours.respawned_wrks, Respawns)
     assert type(Granian("service").respawned_wrks) is dict
