@@ -55,7 +55,7 @@ class Poster:
     token: Callable[[str], str] | None = None
 
     def post(self, url: str, body: bytes) -> requests.Response:
-        """Post a call. Raises Unreachable where nobody answers or the caller is unknown, InvalidRequest for no address."""
+        """Post a call. Raises Unreachable where nobody answers or knows the caller, InvalidRequest for no address."""
         headers = {"Content-Type": "application/json"}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token(url)}"
