@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 
 from service.conformance.command import credentials
-from service.errors import Unreachable
+from service.errors import InvalidRequest, Unreachable
 
 SECONDS = 30
 _UNAUTHORIZED = 401
@@ -55,14 +55,15 @@ class Poster:
     token: Callable[[str], str] | None = None
 
     def post(self, url: str, body: bytes) -> requests.Response:
-        """Post a call. Raises Unreachable where nobody answers, or the caller is not known."""
+        """Post a call. Raises Unreachable where nobody answers or knows the caller, InvalidRequest for no address."""
         headers = {"Content-Type": "application/json"}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token(url)}"
         try:
             response = self.session.post(url, data=body, headers=headers, timeout=SECONDS, allow_redirects=False)
         except requests.RequestException as error:
-            raise Unreachable(
+            nobody = isinstance(error, requests.ConnectionError | requests.Timeout)
+            raise (Unreachable if nobody else InvalidRequest)(
                 f"{self.base}: no usable answer ({type(error).__name__}). Give the base URL of a running service."
             ) from None
         if response.status_code == _UNAUTHORIZED:
