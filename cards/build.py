@@ -28,11 +28,12 @@ from cards.schema.evidence import CERTAINTIES
 from cards.schema.ingredients import Category
 from cards.schema.part import Topic
 from cards.schema.rules import AGE_65, Label, Rule
-from cards.table import table
+from cards.table import is_last_dose, table
 from cards.text import capital, day, escape, fit, listed, plain
 
 LONGEST_SUMMARY = 139
 _LONGEST_WRITTEN = 100
+_LONGEST_IN_LABEL = 80
 INCOMPLETE = "incomplete"
 _PROBLEMS_PARTIAL = frozenset({Gap.CONDITIONS_PAGED, Gap.CONDITION_UNREADABLE})
 
@@ -102,17 +103,33 @@ class _Builder:
     # The summary.
 
     def _summary(self) -> str:
+        """Return the first summary that is short enough: an infection that makes the card louder is said if it fits."""
+        written = self._summaries()
+        louder = [f"{text.removesuffix('.')} {self._infected}" for text in written] if self.problems.infections else []
+        fitting = (text for text in (*louder, *written) if len(text) <= LONGEST_SUMMARY)
+        return next(fitting, written[-1][:LONGEST_SUMMARY])
+
+    @property
+    def _infected(self) -> str:
+        return self.catalogue.wording.summary["infection"].format(infection=self._infections().lower())
+
+    def _infections(self) -> str:
+        groups = dict.fromkeys(item.group for item in self.problems.infections)
+        return listed([self.catalogue.conditions[group].name for group in groups])
+
+    def _summaries(self) -> list[str]:
+        """Return the summaries to choose from, the one that says most first."""
         more = len(self._like_lead()) - 1
         said = self.catalogue.wording.summary["more"].format(count=more) if more else ""
         if self.lead.relation is Relation.RECENT:
-            return self._recent_summary(said)
+            return [self._recent_summary(said)]
         if self.lead.relation is Relation.SEQUENTIAL:
-            return self._sequential("summary", more=said)
+            return [self._sequential("summary", more=f",{said}" if said else "")]
         clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
         keys = ("not-named", "not-named-short") if self.lead.coverage is Coverage.NOT_NAMED else ("overlap",)
         partner = self._name(self.lead.partner)
         texts = (self.catalogue.wording.summary[key] for key in keys)
-        written = [
+        return [
             text.format(
                 subject=capital(self._name(self.lead.subject)),
                 partner=partner,
@@ -125,13 +142,11 @@ class _Builder:
             )
             for text in texts
         ]
-        return next((text for text in written if len(text) <= LONGEST_SUMMARY), written[-1][:LONGEST_SUMMARY])
 
     def _recent_summary(self, more: str) -> str:
         ordered, ended = _ordered_first(self.lead)
         deciding = ended.deciding
-        dated = deciding.stop_dated and (deciding.stop or deciding.last)
-        return self.catalogue.wording.summary["recent" if dated else "recent-undated"].format(
+        return self.catalogue.wording.summary[_how_ended(deciding, alone=not more)].format(
             ordered=capital(self._name(ordered)),
             ended=self._name(ended),
             more=more,
@@ -193,6 +208,8 @@ class _Builder:
             return "action-review"
         if self._protected(self.lead.partner):
             return "action-transplant"
+        if self.problems.infections:
+            return "action-infection"
         return "action-keep-one" if self._removable() else "action-existing"
 
     def _washouts(self) -> str:
@@ -202,10 +219,8 @@ class _Builder:
     def _infection(self) -> Iterator[Paragraph]:
         if not self.problems.infections:
             return
-        found = {item.group: item.dated for item in self.problems.infections}
-        names = listed([self.catalogue.conditions[group].name for group in found])
-        undated = "" if all(found.values()) else self.lines["undated"]
-        yield Paragraph(self.lines["infection"].format(infection=names, undated=undated))
+        undated = "" if all(item.dated for item in self.problems.infections) else self.lines["undated"]
+        yield Paragraph(self.lines["infection"].format(infection=self._infections(), undated=undated))
 
     def _risks(self) -> Iterator[Paragraph]:
         """One line for each risk on record that the label speaks of, where the drugs overlap."""
@@ -264,7 +279,11 @@ class _Builder:
 
     def _indication(self) -> str:
         told = self._indication_told()
-        return f"{told} {self.lines['problems-partial']}" if _PROBLEMS_PARTIAL & self.gaps.keys() else told
+        if _PROBLEMS_PARTIAL & self.gaps.keys():
+            return f"{told} {self.lines['problems-partial']}"
+        # Where the order states the indication, nothing else tells that infections and risks were not looked at.
+        unread = not self.problems.supplied and self.lead.by_order
+        return f"{told} {self.lines['problems-unread']}" if unread else told
 
     def _indication_told(self) -> str:
         group = self.lead.indication
@@ -363,10 +382,23 @@ class _Builder:
     def _deletes(self) -> Iterator[Suggestion]:
         if not self.finding.loud:
             return
-        for exposure, fact in self._removable():
-            label = self.catalogue.wording.suggestions["delete"].format(ingredient=self._name(exposure))
-            action = Action("delete", label, resource_id=fact.ref, written=self._written(exposure, fact))
+        removable = self._removable()
+        for exposure, fact in removable:
+            same = [other for item, other in removable if item is exposure]
+            label = self._delete_label(exposure, fact, same)
+            text = self._delete_label(exposure, fact, [fact])
+            action = Action("delete", text, resource_id=fact.ref, written=self._written(exposure, fact))
             yield Suggestion(f"delete {fact.ref}", label, (action,))
+
+    def _delete_label(self, exposure: Exposure, fact: MedicationFact, same: Sequence[MedicationFact]) -> str:
+        """Return the label of a removal; of several drafts of one medicine it says which one goes."""
+        texts, name = self.catalogue.wording.suggestions, self._name(exposure)
+        if len(same) == 1:
+            return texts["delete"].format(ingredient=name)
+        written = [plain(item.text, _LONGEST_IN_LABEL) for item in same]
+        here = written[same.index(fact)]
+        which = here if here and written.count(here) == 1 else f"{same.index(fact) + 1} of {len(same)}"
+        return texts["delete-one"].format(ingredient=name, which=which)
 
     def _written(self, exposure: Exposure, fact: MedicationFact) -> str:
         text = plain(fact.text, _LONGEST_WRITTEN)
@@ -403,7 +435,7 @@ def incomplete(
     reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
     parts = (scope(catalogue, ask), wording.lines["version"].format(version=catalogue.version))
     about = subjects or catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
-    name = catalogue.ingredients[about[0]].name
+    name = listed([catalogue.ingredients[key].name for key in about])
     text = wording.lines["incomplete"].format(reasons=reasons_told, subject=name, subjects=_subjects(catalogue, ask))
     loud = bool(subjects) and ask.hook is not Hook.PATIENT_VIEW
     return Card(
@@ -455,6 +487,15 @@ def _window_decided(item: Contribution, *, recent: bool) -> bool:
     if item.basis is Basis.DISPENSE:
         return bool(item.fact.given and item.until == item.fact.given + timedelta(days=item.window.dosing))
     return item.basis in {Basis.ADMINISTRATION, Basis.LAPSE}
+
+
+def _how_ended(item: Contribution, *, alone: bool) -> str:
+    """Return the summary that says how a medicine came to be recent: nothing is called ended that nobody ended."""
+    if item.basis is Basis.REPLACED and alone:
+        return "recent-replaced"
+    if is_last_dose(item):
+        return "recent-last-dose"
+    return "recent" if item.stop_dated and (item.stop or item.last) else "recent-undated"
 
 
 def _ordered_first(pair: Pair) -> tuple[Exposure, Exposure]:

@@ -204,6 +204,6 @@ def _monitoring(catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown("monitoring.yaml: rule", [content.rule], catalogue.rules, "rule of rules.yaml")
     for key, item in content.items.items():
         where = f"monitoring.yaml: items.{key}"
-        yield from _unknown(f"{where}.group", [item.group] if item.group else [], catalogue.conditions, "group")
+        yield from _unknown(f"{where}.needless_with", item.needless_with, catalogue.conditions, "group")
         if item.verification not in {Verification.PRIMARY, Verification.SECONDARY}:
             yield f"{where}: is {item.verification.value}; cite a source that somebody opened"

@@ -14,9 +14,13 @@ _MOST_BIOLOGICS = 5
 
 
 def history_lines(history: History, catalogue: Catalogue, subject: str) -> list[str]:
-    """Return the history as short sentences: course, response and stated reasons of the subject, then the biologics."""
+    """Return the history as short sentences: course, response and stated reasons of the subject, then the biologics.
+
+    The course is that of the drug whose history is told; of any other subject nothing is said but the biologics.
+    """
     writer = _Writer(history, catalogue, capital(catalogue.ingredients[subject].name))
-    return [*writer.subject_lines(), writer.biologics()]
+    told = writer.subject_lines() if subject == catalogue.subject else ()
+    return [*told, writer.biologics()]
 
 
 def history_paragraph(history: History, catalogue: Catalogue, subject: str) -> str:

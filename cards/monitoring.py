@@ -1,6 +1,6 @@
 """The monitoring card: what can be ordered with a combination that is about to be signed all the same."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cards.build import topic
@@ -11,7 +11,7 @@ from cards.options import loud_pairs
 from cards.problems import Problems
 from cards.schema.monitoring import MonitoringItem
 from cards.schema.part import Verification
-from cards.text import fit
+from cards.text import fit, words
 
 MONITORING = "monitoring"
 
@@ -21,15 +21,28 @@ def monitoring_card(
 ) -> Card | None:
     """Return the card where a loud pair of the rule is about to be signed, else None.
 
-    What is in `services`, the texts ordered in this session, is not suggested again; with all of it there is no card.
+    What is in `services`, the texts ordered in this session, is not suggested again, nor is what the record has
+    answered already; with nothing left to order there is no card.
     """
     rule = catalogue.monitoring.rule
     finding = next((item for item in met if item.rule == rule and item.loud), None)
     if finding is None or ask.hook is not Hook.ORDER_SIGN:
         return None
-    ordered = {text.casefold() for text in services}
-    items = {key: item for key, item in catalogue.monitoring.items.items() if item.order.casefold() not in ordered}
-    return _Builder(loud_pairs(finding), problems, items, catalogue, ask).card() if items else None
+    ordered = [words(text) for text in services]
+    open_items = {key: item for key, item in catalogue.monitoring.items.items() if not _is_ordered(item, ordered)}
+    card = _Builder(loud_pairs(finding), problems, open_items, catalogue, ask)
+    return card.card() if card.suggested else None
+
+
+def _is_ordered(item: MonitoringItem, ordered: Iterable[list[str]]) -> bool:
+    """Say whether one of the texts, as words, names the order, or holds other words for it."""
+    name, phrases = words(item.order), [words(phrase) for phrase in item.also]
+    return any(text == name or any(_holds(text, phrase) for phrase in phrases) for text in ordered)
+
+
+def _holds(text: list[str], phrase: list[str]) -> bool:
+    starts = range(len(text) - len(phrase) + 1)
+    return any(text[start : start + len(phrase)] == phrase for start in starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +65,22 @@ class _Builder:
             source_label=content.source.label,
             source_url=content.source.url,
             topic=topic(self.catalogue, content.topic),
-            suggestions=tuple(self._suggestion(key, item) for key, item in self.items.items()),
+            suggestions=tuple(self._suggestion(key, item) for key, item in self.suggested.items()),
             drafts=tuple(sorted({fact.ref for item in exposures for fact in item.drafts})),
             selection=SelectionBehavior.ANY,
             paragraphs=paragraphs,
         )
+
+    @property
+    def suggested(self) -> Mapping[str, MonitoringItem]:
+        """Return the orders that the record leaves something to find out by."""
+        return {key: item for key, item in self.items.items() if not self._on_record(item)}
+
+    def _on_record(self, item: MonitoringItem) -> str | None:
+        """Return the problem on record with which the order is needless."""
+        problems = self.problems
+        groups = {*(each.group for each in problems.infections), *(each.group for each in problems.others)}
+        return next((key for key in item.needless_with if key in groups), None)
 
     def _say(self, key: str, **fields: object) -> str:
         return self.catalogue.wording.monitoring[key].format(**fields)
@@ -81,8 +105,8 @@ class _Builder:
     def _paragraphs(self) -> Iterator[Paragraph]:
         lines, content = self.catalogue.wording.lines, self.catalogue.monitoring
         yield Paragraph(self._say("opening", drugs=self._drugs))
-        yield Paragraph("\n".join(self._item(item) for item in self.items.values()))
-        yield from (Paragraph(self._warning(item)) for item in self.items.values() if item.warning)
+        yield Paragraph("\n".join(self._item(item) for item in self.suggested.values()))
+        yield from (Paragraph(text) for item in self.items.values() if (text := self._remark(item)))
         yield Paragraph(self._say("source"))
         version = lines["version"].format(version=self.catalogue.version)
         approved = content.approval.holds(self.ask.on)
@@ -92,8 +116,15 @@ class _Builder:
         secondary = "" if item.verification is Verification.PRIMARY else self._say("secondary")
         return self._say("item", order=item.order, when=item.when, secondary=secondary)
 
-    def _warning(self, item: MonitoringItem) -> str:
-        on_record = any(problem.group == item.group for problem in self.problems.others)
-        if not (item.group and on_record):
-            return item.warning or ""
-        return self._say("on-record", warning=item.warning, problem=self.catalogue.conditions[item.group].name)
+    def _remark(self, item: MonitoringItem) -> str:
+        """Return the warning of an order, and why it is left out where it is."""
+        told = [item.warning] if item.warning else []
+        if group := self._on_record(item):
+            name = self.catalogue.conditions[group].name
+            told.append(self._say("on-record", problem=name, order=_small(item.order)))
+        return " ".join(told)
+
+
+def _small(text: str) -> str:
+    """Return a text with a small first letter, for the middle of a sentence."""
+    return text[:1].lower() + text[1:]

@@ -80,6 +80,7 @@ class Excluded(StrEnum):
     NOT_LIMITED = "not-limited-exposure"
     SWITCHED_OFF = "switched-off"
     UNDER_AGE = "under-age"
+    PREGNANT = "pregnant"
     NO_ROOM = "no-room"
 
 
@@ -162,7 +163,7 @@ def choice(met: tuple[Finding, ...], situation: Situation) -> Choice | None:
     listed = situation.catalogue.options.indications.get(indication)
     if listed is None:
         return None
-    made = _Chooser(situation, pairs, indication, listed).choice()
+    made = _Chooser(situation, pairs, indication, listed, _also_combined(met, situation)).choice()
     return made if made.offers else None
 
 
@@ -171,12 +172,29 @@ def loud_pairs(finding: Finding) -> tuple[Pair, ...]:
     return tuple(pair for pair in finding.pairs if pair.indicator in LOUD)
 
 
+def _also_combined(met: tuple[Finding, ...], situation: Situation) -> tuple[str, ...]:
+    """Return what is in force and makes a loud pair of another rule: the subject alone is without these too.
+
+    An immunosuppressant that may keep a transplant alive is not among them: it is never to be stopped for this.
+    """
+    catalogue = situation.catalogue
+    pairs = [pair for item in met if item.loud and item.rule != catalogue.options.rule for pair in loud_pairs(item)]
+    others = [pair.partner for pair in pairs if pair.subject.ingredient == catalogue.subject and in_force(pair.partner)]
+    return tuple(item.ingredient for item in others if not _keeps_a_graft(item.ingredient, situation))
+
+
+def _keeps_a_graft(ingredient: str, situation: Situation) -> bool:
+    category = situation.catalogue.drug_class(ingredient).category
+    return category is Category.IMMUNOSUPPRESSANT and situation.problems.transplant
+
+
 @dataclass(frozen=True)
 class _Chooser:
     situation: Situation
     pairs: tuple[Pair, ...]
     indication: str
     listed: OptionList
+    also_combined: tuple[str, ...] = ()
 
     def choice(self) -> Choice:
         offers = [*self._first(), *self._monotherapies()]
@@ -209,14 +227,17 @@ class _Chooser:
 
     @cached_property
     def _holds(self) -> tuple[Hold, ...]:
-        pregnant = any(item.group == PREGNANCY for item in self.situation.problems.others)
         holds = {
             Hold.UNDER_AGE: self._adult is False,
             Hold.AGE_UNKNOWN: self._adult is None,
-            Hold.PREGNANCY: pregnant,
+            Hold.PREGNANCY: self._pregnant,
             Hold.RECORD_INCOMPLETE: bool(self.situation.gaps),
         }
         return tuple(hold for hold, applies in holds.items() if applies)
+
+    @cached_property
+    def _pregnant(self) -> bool:
+        return any(item.group == PREGNANCY for item in self.situation.problems.others)
 
     @cached_property
     def _given(self) -> int:
@@ -266,10 +287,21 @@ class _Chooser:
 
     def _first(self) -> Iterator[Offer]:
         """The subject drug alone: text, since no action may stop an order in force."""
-        others = tuple(item.ingredient for item in self._partners if in_force(item))
-        allergic = self._allergic(self._subject.ingredient)
-        if (self._subject.drafts or others) and not allergic:
+        others = (*(item.ingredient for item in self._partners if in_force(item)), *self.also_combined)
+        if (self._subject.drafts or others) and self._against_subject is None:
             yield Offer(Form.KEEP, self._subject.ingredient, others, text_only=TextOnly.ADVICE)
+
+    @cached_property
+    def _against_subject(self) -> Excluded | None:
+        """Return why the subject drug is not for this patient, alone or not."""
+        if self._allergic(self._subject.ingredient):
+            return Excluded.ALLERGIC
+        trial = self.situation.past.subject
+        if trial and trial.failed:
+            return Excluded.FAILED
+        if trial and trial.intolerant:
+            return Excluded.INTOLERANT
+        return Excluded.PREGNANT if self._pregnant else None
 
     def _monotherapies(self) -> Iterator[Offer]:
         """A partner alone, where it is one of the candidates itself."""
@@ -307,6 +339,8 @@ class _Chooser:
         return self._named[1].candidates if self._named else self.listed.candidates
 
     def _left_out(self) -> Iterator[tuple[str, Excluded]]:
+        if self._against_subject:
+            yield self._subject.ingredient, self._against_subject
         offered = {item.ingredient for item in self._candidates}
         for option in self._known:
             if option.ingredient not in offered:

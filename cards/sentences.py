@@ -17,18 +17,24 @@ SUMMARY: Mapping[str, frozenset[str]] = {
     "not-named-short": _fields("subject partner partner_plain more short verb advice partners_word"),
     "recent": _fields("ordered ended more date"),
     "recent-undated": _fields("ordered ended more date"),
+    "recent-last-dose": _fields("ordered ended more date"),
+    "recent-replaced": _fields("ordered ended more date"),
+    "infection": _fields("infection"),
     "sequential": _fields("first end second start more"),
     "more": _fields("count"),
     "incomplete": _fields("subject"),
 }
 STATES: Mapping[str, frozenset[str]] = dict.fromkeys(
-    _fields("ordered current current-on-hold current-unknown recent ordered-and-current"), _NONE
+    _fields(
+        "ordered current current-on-hold current-unknown recent recent-last-dose recent-replaced ordered-and-current"
+    ),
+    _NONE,
 )
 DATES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(
         _fields("starts active ends given partial dispensed run-out ended stopped until activity"), _fields("date")
     ),
-    **dict.fromkeys(_fields("draft active-undated stopped-undated"), _NONE),
+    **dict.fromkeys(_fields("draft active-undated stopped-undated replaced"), _NONE),
 }
 _OVERLAP = _fields("pairs label section strength advice partners_word partner warning action")
 LINES: Mapping[str, frozenset[str]] = {
@@ -48,6 +54,7 @@ LINES: Mapping[str, frozenset[str]] = {
     "indication-not-supplied": _NONE,
     "indication-failed": _NONE,
     "problems-partial": _NONE,
+    "problems-unread": _NONE,
     "provisional": _NONE,
     "others": _fields("others"),
     "evidence": _NONE,
@@ -60,6 +67,7 @@ LINES: Mapping[str, frozenset[str]] = {
     "action-keep-one": _fields("partner"),
     "action-existing": _fields("partner"),
     "action-transplant": _fields("partner"),
+    "action-infection": _fields("partner"),
     "action-review": _fields("partner"),
     "no-abrupt-stop": _fields("partner"),
     "pitfalls": _NONE,
@@ -163,7 +171,7 @@ MONITORING: Mapping[str, frozenset[str]] = {
     "opening": _fields("drugs"),
     "item": _fields("order when secondary"),
     "secondary": _NONE,
-    "on-record": _fields("warning problem"),
+    "on-record": _fields("problem order"),
     "source": _NONE,
     "label": _fields("order"),
     "label-by-hand": _fields("order"),
@@ -175,7 +183,7 @@ PARTS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "lines": LINES,
     "history": HISTORY,
     "gaps": dict.fromkeys((gap.value for gap in Gap), _fields("count")),
-    "suggestions": {"delete": _fields("ingredient")},
+    "suggestions": {"delete": _fields("ingredient"), "delete-one": _fields("ingredient which")},
     "options": OPTIONS,
     "monitoring": MONITORING,
 }

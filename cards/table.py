@@ -1,6 +1,7 @@
 """The small table of a card: each drug with its state and the dates that decided."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from cards.catalogue import Catalogue
@@ -37,6 +38,8 @@ def _as_written(exposure: Exposure, name: str) -> str:
 def _state_key(exposure: Exposure) -> str:
     if exposure.state is State.ORDERED:
         return "ordered-and-current" if exposure.established is State.CURRENT else "ordered"
+    if exposure.state is State.RECENT:
+        return _recent_key(exposure.deciding)
     if exposure.state is not State.CURRENT or exposure.deciding.basis is not Basis.ACTIVE:
         return exposure.state.value
     status = exposure.deciding.fact.status
@@ -44,13 +47,32 @@ def _state_key(exposure: Exposure) -> str:
     return "current" if status in known else "current-on-hold" if status == "on-hold" else "current-unknown"
 
 
+def _recent_key(item: Contribution) -> str:
+    if item.basis is Basis.REPLACED:
+        return "recent-replaced"
+    return "recent-last-dose" if is_last_dose(item) else "recent"
+
+
+def is_last_dose(item: Contribution) -> bool:
+    """Say whether a last dose or supply alone made a medicine recent: nobody recorded that it was stopped."""
+    return item.basis in {Basis.ADMINISTRATION, Basis.DISPENSE} and not item.capped
+
+
 def _phrases(exposure: Exposure, catalogue: Catalogue, on: date) -> Iterator[str]:
     words = catalogue.wording.dates
-    shown = [item for item in exposure.contributions if item.state is not State.PAST]
+    shown = _unstopped([item for item in exposure.contributions if item.state is not State.PAST])
     parts = [part for item in _telling(shown) for part in _of_one(item, words, on)]
     yield from parts[:_LONGEST_DATES]
     if exposure.activity:
         yield words["activity"].format(date=day(exposure.activity))
+
+
+def _unstopped(items: Sequence[Contribution]) -> Sequence[Contribution]:
+    """Return what is told of a medicine whose order a draft replaces: nobody stopped its other entries."""
+    bases = {item.basis for item in items}
+    if Basis.REPLACED not in bases or Basis.STOP in bases:
+        return items
+    return [replace(item, capped=False, until=None) if item.capped else item for item in items]
 
 
 def _telling(items: Iterable[Contribution]) -> list[Contribution]:
@@ -104,6 +126,10 @@ def _stop(item: Contribution, words: Mapping[str, str], _on: date) -> Iterator[s
     yield words["stopped"].format(date=day(item.stop)) if item.stop_dated else words["stopped-undated"]
 
 
+def _replaced(_item: Contribution, words: Mapping[str, str], _on: date) -> Iterator[str]:
+    yield words["replaced"]
+
+
 _BY_BASIS = {
     Basis.DRAFT: _draft,
     Basis.ACTIVE: _active,
@@ -111,5 +137,5 @@ _BY_BASIS = {
     Basis.DISPENSE: _dispense,
     Basis.LAPSE: _lapse,
     Basis.STOP: _stop,
-    Basis.REPLACED: _stop,
+    Basis.REPLACED: _replaced,
 }

@@ -237,7 +237,7 @@ def _first_look(request: HookRequest, engine: Engine) -> tuple[MedicationLibrary
 
 def _access(request: HookRequest, engine: Engine, client: Client) -> FhirAccess:
     servers = engine.options.fhir_servers if client is ANYONE else client.fhir_servers
-    return FhirAccess(request.fhir, request.patient, servers, engine.options.fhir_seconds)
+    return FhirAccess(request.fhir, request.patient, servers, engine.options.fhir_seconds, request.server_version)
 
 
 def _profile(client: Client, engine: Engine) -> Profile:

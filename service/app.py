@@ -159,10 +159,13 @@ def _metrics(site: Site) -> "Metrics":
         ("database_losses", site.tallies.counts),
         ("exceptions", site.memory.counts),
         ("log_fields_withheld", telemetry.WITHHELD),
+        ("log_lines_dropped", telemetry.DROPPED),
         *([] if site.recorder is None else [("recordings", site.recorder.counts)]),
         *([] if site.trail is None else [("audit_lines", site.trail.counts)]),
     ]
-    watched = Watched(counted, lambda: site.ledger.waiting, lambda: site.store().check())
+    watched = Watched(
+        counted, lambda: site.ledger.waiting, lambda: site.store().check(), site.in_flight.under_way, site.fhir.seen
+    )
     if site.engine is None:
         return Metrics(watched)
     quiet = {*site.settings.disabled_rules, *site.settings.silent_rules}

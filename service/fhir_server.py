@@ -14,6 +14,7 @@ ResourceType = Literal[
     "Patient",
     "Condition",
     "MedicationRequest",
+    "MedicationOrder",
     "MedicationStatement",
     "MedicationAdministration",
     "MedicationDispense",
@@ -64,7 +65,8 @@ class FhirServer(Reached, BaseModel):
 
     `private` allows that its name leads to this machine or a private network. `open` says that it is read without a
     token. `ca_file` holds the certificates (PEM) of an authority of the site's own. `unsupported` are the types of
-    resource that it does not offer: they are not read, and not missed.
+    resource that it does not offer: they are not read, and not missed. `version` is its FHIR version; without it, what
+    a call shows of that counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +76,7 @@ class FhirServer(Reached, BaseModel):
     open: bool = False
     ca_file: Path | None = None
     unsupported: tuple[ResourceType, ...] = ()
+    version: Literal["DSTU2", "STU3", "R4", "R5"] | None = None
 
     @model_validator(mode="after")
     def _allowed(self) -> Self:

@@ -62,11 +62,12 @@ def _trusted(trust: Authenticator) -> dict[str, Any]:
 
 
 def _written(site: Site) -> dict[str, Any]:
-    """Count what became of recordings, audit lines and log fields, where there are any."""
+    """Count what became of recordings, audit lines, log fields and log lines, where there are any."""
     recording = {} if site.recorder is None else {"recording": site.recorder.counts.seen()}
     audited = {} if site.trail is None else {"audit": site.trail.counts.seen()}
-    withheld = telemetry.WITHHELD.seen()
-    return recording | audited | ({"withheldLogFields": withheld} if withheld else {})
+    withheld, dropped = telemetry.WITHHELD.seen(), telemetry.DROPPED.seen()
+    kept_out = {"withheldLogFields": withheld} if withheld else {}
+    return recording | audited | kept_out | ({"droppedLogLines": sum(dropped.values())} if dropped else {})
 
 
 def _kept(bounded: Bounded, site: Site) -> dict[str, Any]:

@@ -24,6 +24,10 @@ class InFlight:
         with self._lock:
             return {"atOnce": self._most, "underWay": self._under_way, "shed": self._shed}
 
+    def under_way(self) -> tuple[int, int]:
+        """Give how many calls are under way, and the most there may be."""
+        return self._under_way, self._most
+
     @contextmanager
     def call(self) -> Iterator[None]:
         """Hold a place for the length of a call. Raises Overloaded where there is none."""

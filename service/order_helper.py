@@ -63,7 +63,7 @@ def order_helper_blueprint(site: Site) -> Blueprint:
 def helper_cards(catalogue: Catalogue, jurisdiction: str, patient: str) -> list[dict[str, Any]]:
     """Give a card for the subjects of the rules and one for each kind of partner, with a suggestion for each drug.
 
-    A drug is offered by its name and an RxNorm code of the knowledge; one without such a code is left out.
+    A drug is offered by its name and the RxNorm code of the ingredient; one without such a code is left out.
     """
     subjects = catalogue.subjects_in(jurisdiction)
     groups = {"checked with every other": subjects} | {
@@ -85,8 +85,7 @@ def _category(catalogue: Catalogue, ingredient: str) -> Category:
 def _offered(catalogue: Catalogue, ingredients: Iterable[str]) -> Iterator[tuple[str, Code]]:
     for key in ingredients:
         item = catalogue.ingredients[key]
-        known = (catalogue.options.rxnorm.get(key), *item.codes.get(System.RXNORM, ()))
-        if code := next(filter(None, known), None):
+        if item.systemic and (code := item.order_code):
             yield item.name, Code(System.RXNORM, code)
 
 

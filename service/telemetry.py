@@ -19,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+from service.line_writer import LineWriter
+
 LOGGER = "upa_cds"
 # Their messages are about processes and sockets.
 SERVER_LOGGERS = ("_granian", "granian")
@@ -150,6 +152,10 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the record; of a traceback only type and place remain, of a line of a library only its place."""
+        return self.line(record).decode()
+
+    def line(self, record: logging.LogRecord) -> bytes:
+        """Write the record in UTF-8."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -157,7 +163,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1]:
             line |= failure(record.exc_info[1])
-        return msgspec.json.encode(line).decode()
+        return msgspec.json.encode(line)
 
     @staticmethod
     def _said(record: logging.LogRecord) -> dict[str, Any]:
@@ -169,6 +175,35 @@ class JsonLines(logging.Formatter):
         return {"event": "library", "library": record.name, "at": f"{record.module}.py:{record.lineno}"}
 
 
+_LINES = JsonLines()
+DROPPED, LOG_LINES = Counts(), "log-lines"
+"""How many lines this process could not write, since nobody read the ones before."""
+
+
+def _missing(lines: int) -> bytes:
+    """Make the line that stands in the log for so many that are missing there."""
+    record = logging.makeLogRecord({"levelname": "WARNING", "msg": "log-lines-dropped", "fields": {"entries": lines}})
+    return _LINES.line(record) + b"\n"
+
+
+WRITER = LineWriter(2, missing=_missing, dropped=lambda: DROPPED.add((LOG_LINES,)))
+"""Writes the lines of this process to standard error, in a thread: an answer never waits for who reads the log."""
+
+
+class Console(logging.Handler):
+    """Hands each record, as a line of JSON, to the writer."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the line of a record; one that cannot be made is a dropped one."""
+        try:
+            line = _LINES.line(record) + b"\n"
+        except Exception:
+            # Python would print the arguments that do not fit, and these may be of a patient.
+            DROPPED.add((LOG_LINES,))
+            return
+        WRITER.put(line)
+
+
 def configure_logging(level: str) -> None:
     """Have this process, and those it forks, write JSON lines and nothing else; warnings of libraries too."""
     dictConfig(logging_config(level))
@@ -177,13 +212,12 @@ def configure_logging(level: str) -> None:
 
 def logging_config(level: str) -> dict[str, Any]:
     """Configure logging for a process of ours: JSON lines on standard error (logging.config.dictConfig)."""
-    console = {"class": "logging.StreamHandler", "formatter": "lines", "stream": "ext://sys.stderr"}
+    console = {"class": "service.telemetry.Console"}
     ours = {"handlers": ["console"], "level": level.upper(), "propagate": False}
     server = {"handlers": ["console"], "level": "WARNING", "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"lines": {"()": "service.telemetry.JsonLines"}},
         "handlers": {"console": console},
         # What libraries warn of. Theirs would else be printed as it is, with the addresses that they read.
         "root": {"handlers": ["console"], "level": "WARNING"},

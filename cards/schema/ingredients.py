@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from cards.model import System
 from cards.schema.part import CodeLists, Days, Slug, Strict, Text, Verification
 
 
@@ -100,7 +101,17 @@ class Ingredient(Strict):
     regimens: Mapping[Slug, Regimen] = Field(default_factory=dict)
     strengths: tuple[Strength, ...] = ()
     used_for: Mapping[Slug, Verification | Use] = Field(default_factory=dict)
+    branded_codes_only: bool = False
     note: Text | None = None
+
+    @property
+    def order_code(self) -> str | None:
+        """Return the RxNorm code of an order by the name of the ingredient: the first one, which is its term type IN.
+
+        None where only codes of branded products are known: they would say more than the name.
+        """
+        listed = (self.codes or self.non_systemic_codes).get(System.RXNORM, ())
+        return listed[0] if listed and not self.branded_codes_only else None
 
     def uses(self) -> frozenset[str]:
         """Return the indications that the ingredient is used for, whatever their verification state."""

@@ -8,12 +8,17 @@ from cards.schema.part import Approval, CardSource, Slug, Strict, Text, Topic, V
 
 
 class MonitoringItem(Strict):
-    """One order of the monitoring card; where `group` is on record, the card says so."""
+    """One order of the monitoring card.
+
+    `also` are the words by which the same order is known elsewhere. With one of `needless_with` on record the order
+    has nothing to find out: it is not suggested, and the card says so.
+    """
 
     order: Text
     when: Text
     verification: Verification
-    group: Slug | None = None
+    also: tuple[Text, ...] = ()
+    needless_with: tuple[Slug, ...] = ()
     warning: Text | None = None
     note: Text | None = None
 

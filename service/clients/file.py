@@ -50,7 +50,7 @@ def described(client: Client) -> Iterator[str]:
 def _server(server: FhirServer) -> str:
     chosen = [name for name in ("private", "open", "ca_file") if getattr(server, name)]
     without = [f"without {kind}" for kind in server.unsupported]
-    return ", ".join((server.base, *chosen, *without))
+    return ", ".join((server.base, *([server.version] if server.version else ()), *chosen, *without))
 
 
 def _text(config: Path) -> str:

@@ -5,9 +5,12 @@ Imports are inside the functions, so that other commands start without them.
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from service.replay.posting import Signing
 
 DIFFERENT = 1
 
@@ -55,6 +58,11 @@ class _Replay(click.Command):
 )
 @click.option("--identified", is_flag=True, help="Take a recording that is not de-identified.")
 @click.option("--lint", is_flag=True, help="Prove first that the recording holds nobody, as `record lint` does.")
+@click.option("--key", metavar="FILE", type=click.Path(path_type=Path), help="Sign the calls to a URL with this key.")
+@click.option("--iss", "issuer", metavar="URI", help="Issuer of the signed tokens.")
+@click.option("--kid", metavar="ID", help="Key id of the signed tokens.  [default: that of the JWK]")
+@click.option("--jku", metavar="URL", help="Address of the client's key set, for the header of the tokens.")
+@click.option("--aud", "audience", metavar="URL", help="Base URL that the service calls its own.  [default: URL]")
 @click.option("--config", metavar="FILE", help="TOML file with settings of the site, for recordings.")
 @click.option("--update", "updating", is_flag=True, help="Write what differs over the recordings of CASES.")
 def replay(path: Path | None, **options: Any) -> None:
@@ -71,10 +79,37 @@ def replay(path: Path | None, **options: Any) -> None:
     from service.replay.calls import is_recording
 
     settings = {name: options.pop(name) for name in ("updating", "knowledge", "overlay", "url", "junit")}
+    settings["signing"] = _signing({name: options.pop(name) for name in _TOKENS}, settings["url"], options)
     if is_recording(path) or _of_recordings(options):
         sys.exit(_replay_recording(path, **settings, **options))
     if not _replay_cases(path, **settings):
         sys.exit(DIFFERENT)
+
+
+_TOKENS = ("key", "issuer", "kid", "jku", "audience")
+
+
+def _signing(tokens: dict[str, Any], url: str | None, options: dict[str, Any]) -> "Signing | None":
+    """Say how calls are signed, after a look at the key: later it would look like the fault of a recording."""
+    from service.errors import ServiceError
+    from service.replay.posting import Signing
+    from service.replay.sides import side_spec
+
+    if not any(tokens.values()):
+        return None
+    called = [side for side in (url, options["old"], options["new"]) if side and side_spec(side).kind == "url"]
+    if tokens["key"] is None:
+        raise _ReplayUsage("--iss, --kid, --jku and --aud are for signed tokens: give --key too.")
+    if not called and url is None:
+        raise _ReplayUsage("--key signs calls to a service behind a URL: give one with --url, --old or --new.")
+    if len(called) > 1 and tokens["audience"]:
+        raise _ReplayUsage("--aud is the address of one service, and two are called: leave it out.")
+    signing = Signing(**tokens)
+    try:
+        signing.tokens(called[0] if called else str(url))
+    except ServiceError as error:
+        raise _ReplayUsage(error.message) from None
+    return signing
 
 
 def _of_recordings(options: dict[str, Any]) -> bool:
@@ -91,6 +126,7 @@ def _replay_cases(
     knowledge: str | None,
     overlay: str | None,
     junit: Path | None,
+    signing: "Signing | None",
 ) -> bool:
     from service.replay import Tried, run
 
@@ -100,7 +136,7 @@ def _replay_cases(
         name = "--knowledge" if knowledge else "--overlay"
         raise _ReplayUsage(f"{name} shows an effect: give it without --update and --url.")
     tried = Tried(Path(knowledge) if knowledge else None, Path(overlay) if overlay else None)
-    return run(path, url=url, updating=updating, junit_file=junit, say=click.echo, tried=tried)
+    return run(path, url=url, updating=updating, junit_file=junit, say=click.echo, tried=tried, signing=signing)
 
 
 def _replay_recording(

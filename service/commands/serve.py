@@ -17,6 +17,7 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 
 from service.commands.reloading import Applications, Reloading
+from service.commands.respawning import Respawns
 from service.errors import SettingsError
 from service.folders import prepared
 from service.in_force import Files
@@ -213,7 +214,7 @@ def prepare_records(
 
 def granian_server(settings: Settings) -> Any:
     """Make the server of these settings; what it serves is said when it starts."""
-    return Granian(
+    server = Granian(
         "service",
         address="127.0.0.1" if settings.host == "localhost" else settings.host,
         port=settings.port,
@@ -232,3 +233,5 @@ def granian_server(settings: Settings) -> Any:
         ssl_key=settings.tls_key,
         ssl_protocol_min=SSLProtocols.tls12,
     )
+    server.respawned_wrks = Respawns()
+    return server

@@ -65,7 +65,9 @@ def lost(catalogue: Vocabulary, artifacts: Iterable[Json]) -> tuple[str, ...]:
 
 def _recognised_by(item: Any) -> Json:
     """Give what names an ingredient or states an outcome; its windows, uses and notes recognise nothing."""
-    found: Json = item.model_dump(exclude={"windows", "used_for", "note", "sources", "verification"})
+    found: Json = item.model_dump(
+        exclude={"windows", "used_for", "branded_codes_only", "note", "sources", "verification"}
+    )
     return found
 
 

@@ -177,13 +177,16 @@ def service_texts(drafts: Sequence[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def _texts(draft: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the text of the code: R4, R5 (a CodeableReference), and DSTU2, where each item has one."""
+    """Yield text and displays of the code: R4, R5 (a CodeableReference), and DSTU2, where each item has one."""
     items = draft.get("item")
     for part in (draft, *(items if isinstance(items, list) else ())):
         code = part.get("code") if isinstance(part, dict) else None
         for concept in (code, code.get("concept") if isinstance(code, dict) else None):
-            if isinstance(concept, dict) and isinstance(text := concept.get("text"), str):
-                yield text
+            if isinstance(concept, dict):
+                codings = concept.get("coding")
+                coded = codings if isinstance(codings, list) else ()
+                named = (each.get("display") for each in coded if isinstance(each, dict))
+                yield from (text for text in (concept.get("text"), *named) if isinstance(text, str))
 
 
 def _reading(draft: Draft, drafts: Drafts, writing: Writing) -> Reading:

@@ -52,9 +52,12 @@ class Breaker:
     @property
     def paused(self) -> int:
         """Return how many servers are left alone just now."""
+        return sum(self.seen().values())
+
+    def seen(self) -> dict[str, bool]:
+        """Say of each server that was asked whether it is left alone just now, by its base."""
         with self._lock:
-            circuits = tuple(self._circuits.values())
-        return sum(circuit.is_open for circuit in circuits)
+            return {base: circuit.is_open for base, circuit in self._circuits.items()}
 
     def _circuit(self, base: str) -> "_Circuit":
         with self._lock:

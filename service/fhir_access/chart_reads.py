@@ -26,8 +26,9 @@ from service.fhir_access.fetch import (
 )
 from service.fhir_access.pages import MOST_PAGES, MOST_RESOURCES, Answered, Query, read_pages
 from service.fhir_access.pinned import AT_ONCE
-from service.fhir_server import find_server, within
+from service.fhir_server import FhirServer, find_server, within
 from service.prefetch import Prefetched
+from service.wire import FhirVersion
 
 MOST_MEDICATIONS = 40
 PAGE_SIZE = MOST_RESOURCES // MOST_PAGES
@@ -108,7 +109,7 @@ class ChartReads:
 
     def completed(self, prefetched: Prefetched) -> Prefetched:
         """Return the record with what was missing from it, as far as it could be read."""
-        queries = missing(prefetched.deliveries, self._access.patient, self._unsupported)
+        queries = missing(prefetched.deliveries, self._access.patient, self._unsupported, self._version)
         answers = self._answered(queries)
         if any(call.status in _GONE for answer in answers if answer.query.kind == "Patient" for call in answer.calls):
             # Who does not know the patient has no medicines of the patient, and that says nothing.
@@ -133,9 +134,19 @@ class ChartReads:
         return (self._access.offer.server or "").removesuffix("/") or None
 
     @property
+    def _server(self) -> FhirServer | None:
+        return find_server(self._access.servers, self._access.offer.server or "")
+
+    @property
     def _unsupported(self) -> frozenset[str]:
-        server = find_server(self._access.servers, self._access.offer.server or "")
+        server = self._server
         return frozenset(server.unsupported) if server else frozenset()
+
+    @property
+    def _version(self) -> FhirVersion | None:
+        """Return the version of the server, first as the site has it."""
+        server = self._server
+        return FhirVersion(server.version) if server and server.version else self._access.version
 
     @property
     def _read_singly(self) -> int:
@@ -159,26 +170,41 @@ class ChartReads:
         return self._session
 
 
-def missing(deliveries: Mapping[str, Delivery], patient: str, unsupported: frozenset[str] = frozenset()) -> list[Query]:
+def missing(
+    deliveries: Mapping[str, Delivery],
+    patient: str,
+    unsupported: frozenset[str] = frozenset(),
+    version: FhirVersion | None = None,
+) -> list[Query]:
     """Return what is to be read of a patient's record, the keys of our prefetch in their order first.
 
-    A query counts as supplied where its key was answered, or where resources of its type came under another key.
+    A query counts as supplied where its key was answered, or where resources of its type came under another key. A
+    server of DSTU2 has its orders as MedicationOrder: so it is asked, and so is one of no known version whose client
+    delivered such.
     """
+    if version is None and any("MedicationOrder" in delivery.kinds for delivery in deliveries.values()):
+        version = FhirVersion.DSTU2
+    kinds = _DSTU2_KINDS if version is FhirVersion.DSTU2 else _KINDS
     whole = {key: delivery for key, delivery in deliveries.items() if not delivery.broken}
     renamed = {kind for key, delivery in whole.items() if key not in PREFETCH for kind in delivery.kinds}
     queries = [
-        Query(key, _KIND_OF[key], _query(template, patient))
-        for key, template in PREFETCH.items()
-        if key not in whole and (key in deliveries or _KIND_OF[key] not in renamed) and _KIND_OF[key] not in unsupported
+        Query(key, kind, _query(PREFETCH[key].replace(_KINDS[key], kind), patient))
+        for key, kind in kinds.items()
+        if key not in whole
+        and (key in deliveries or kind not in renamed)
+        and unsupported.isdisjoint({kind, _KINDS[key]})
     ]
     return queries + [
-        Query(key, _KIND_OF.get(key, ""), None, delivery)
+        Query(key, kinds.get(key, ""), None, delivery)
         for key, delivery in whole.items()
-        if delivery.paged and (key in PREFETCH or not delivery.kinds.isdisjoint(_KIND_OF.values()))
+        if delivery.paged and (key in PREFETCH or not delivery.kinds.isdisjoint(_READ_KINDS))
     ]
 
 
-_KIND_OF: Mapping[str, str] = {key: re.split(r"[?/]", template, maxsplit=1)[0] for key, template in PREFETCH.items()}
+# The type that each key of our prefetch asks for, and what that was before STU3.
+_KINDS: Mapping[str, str] = {key: re.split(r"[?/]", template, maxsplit=1)[0] for key, template in PREFETCH.items()}
+_DSTU2_KINDS: Mapping[str, str] = {**_KINDS, "medicationRequests": "MedicationOrder"}
+_READ_KINDS = frozenset({*_KINDS.values(), *_DSTU2_KINDS.values()})
 
 
 def _query(template: str, patient: str) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from service.fhir_access.guarded_get import Problem
 from service.fhir_server import FhirServer, find_server
-from service.wire import FhirOffer
+from service.wire import FhirOffer, FhirVersion
 
 _TOKEN = re.compile(r"[!-~]{1,16384}")
 
@@ -74,12 +74,16 @@ class FhirCall:
 
 @dataclass(frozen=True, slots=True)
 class FhirAccess:
-    """What a call offers, for which patient it is, and what its client may have read for how many seconds."""
+    """What a call offers, for which patient it is, and what its client may have read for how many seconds.
+
+    `version` is the FHIR version of its server, as far as the call shows it.
+    """
 
     offer: FhirOffer
     patient: str
     servers: tuple[FhirServer, ...]
     seconds: float
+    version: FhirVersion | None = None
 
 
 class FhirSession(Protocol):

@@ -36,7 +36,8 @@ class _HttpSession:
 
     def __init__(self, server: FhirServer, token: str | None, limits: Limits, resolve: Resolve) -> None:
         self._server, self._reads = server, PinnedReads(server, limits, resolve)
-        self._headers = {"Accept": "application/fhir+json, application/json;q=0.9"}
+        # The last is the type of DSTU2.
+        self._headers = {"Accept": "application/fhir+json, application/json;q=0.9, application/json+fhir;q=0.8"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._lock = threading.Lock()

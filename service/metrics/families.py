@@ -27,6 +27,10 @@ class Families:
     audit_lines: Counter
     exceptions: Counter
     log_fields_withheld: Counter
+    log_lines_dropped: Counter
+    calls_in_flight: Gauge
+    calls_at_once: Gauge
+    fhir_server_paused: Gauge
     cards_waiting: Gauge
     database_usable: Gauge
     knowledge_info: Gauge
@@ -61,6 +65,10 @@ def families(registry: CollectorRegistry) -> Families:
         audit_lines=counter("audit_lines", "Lines for the audit trail, written or lost.", "result"),
         exceptions=counter("remembered_exceptions", "Documented exceptions that were looked for.", "event"),
         log_fields_withheld=counter("log_fields_withheld", "Fields kept out of log lines.", "field"),
+        log_lines_dropped=counter("log_lines_dropped", "Log lines that nobody took in time.", "what"),
+        calls_in_flight=gauge("calls_in_flight", "Hook calls under way.", "livesum"),
+        calls_at_once=gauge("calls_at_once", "Hook calls that may be under way at once.", "livesum"),
+        fhir_server_paused=gauge("fhir_server_paused", "Workers that leave a FHIR server alone.", "livesum", "server"),
         cards_waiting=gauge("cards_waiting", "Answers whose cards wait for the database.", "livesum"),
         database_usable=gauge("database_usable", "Whether a database can be used.", "livemin", "database"),
         knowledge_info=gauge("knowledge_info", "The knowledge that answers.", "livemax", "version", "sha256"),

@@ -27,12 +27,15 @@ _YES = {True: "yes", False: "no"}
 class Watched:
     """What is asked for now and then: counts behind the metric they go to, and how the database stands.
 
-    `waiting` counts what is queued for it; `check` raises where it cannot be used.
+    `waiting` counts what is queued for it; `check` raises where it cannot be used. `calls` are those under way and the
+    most there may be; `paused` says of each FHIR server whether it is left alone.
     """
 
     counts: Sequence[tuple[str, Counts]]
     waiting: Callable[[], int]
     check: Callable[[], object]
+    calls: Callable[[], tuple[int, int]]
+    paused: Callable[[], Mapping[str, bool]]
 
 
 @dataclass(slots=True)
@@ -74,7 +77,7 @@ class Metrics:
             self._answered(given)
 
     def refresh(self) -> None:
-        """Carry over what others count, and ask how the database stands."""
+        """Carry over what others count, and ask how the calls, FHIR servers and the database stand."""
         for family, counts in self.watched.counts:
             for name, number in counts.seen().items():
                 new = number - self._carried.get((family, name), 0)
@@ -82,6 +85,11 @@ class Metrics:
                     self._counter(family, name).inc(new)
                     self._carried[family, name] = number
         self._families.cards_waiting.set(self.watched.waiting())
+        under_way, most = self.watched.calls()
+        self._families.calls_in_flight.set(under_way)
+        self._families.calls_at_once.set(most)
+        for server, paused in self.watched.paused().items():
+            self._families.fhir_server_paused.labels(server).set(paused)
         self._families.database_usable.labels("feedback").set(self._usable())
         self._families.build_info.labels(__version__).set(1)
         if self.knowledge:

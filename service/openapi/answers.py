@@ -176,6 +176,7 @@ def readiness() -> Json:
             fhirServersPaused=NUMBER,
             audit=counted(),
             withheldLogFields=counted(),
+            droppedLogLines=NUMBER,
             deviations=described(
                 counted(), f"What was wrong and could be served all the same, for example {Deviation.PATIENT_PREFIXED}."
             ),

@@ -74,8 +74,8 @@ class Vocabulary:
 def vocabulary(catalogue: Catalogue, policy: Policy, more: Iterable[str] = ()) -> Vocabulary:
     """Collect the words of a catalogue, of the policy, and of a site's own list."""
     drugs = (catalogue.ingredients, catalogue.classes, catalogue.recognition, catalogue.conditions)
-    # An order that a card suggests comes back as a draft.
-    suggested = tuple(item.order for item in catalogue.monitoring.items.values())
+    # An order that a card suggests comes back as a draft, or was one already, in these or other words.
+    suggested = tuple(text for item in catalogue.monitoring.items.values() for text in (item.order, *item.also))
     record = _in(drugs) | _in((catalogue.outcomes, catalogue.dismissing, suggested)) | policy.words | _in(tuple(more))
     addresses = frozenset(text for text in _texts(catalogue, frozenset()) if text.startswith(("http", "urn:")))
     card = record | _in(catalogue) | policy.own_words

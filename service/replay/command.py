@@ -29,6 +29,7 @@ from service.replay.compare import Kind
 from service.replay.expect import read_expected
 from service.replay.gates import Exit, Limits
 from service.replay.ledger import Ledger
+from service.replay.posting import Signing
 from service.replay.report import write_report
 from service.replay.sides import SideSpec, side_spec
 from service.replay.stream import Map, by_processes, in_turn, stream
@@ -53,9 +54,9 @@ class ReplayFailed(ServiceError):
 class Assignment:
     """What to replay. `old` and `new` are a folder of knowledge, a URL or `site`; without them: recorded, and `site`.
 
-    `overlay` is a file that the new side lays on its knowledge. With `out` every result goes there, and with `resume`
-    an interrupted run goes on from there. With `scheduler`, the address of a Dask cluster, its workers answer, and must
-    reach `out`.
+    `overlay` is a file that the new side lays on its knowledge. `signing` signs the calls to a side behind a URL. With
+    `out` every result goes there, and with `resume` an interrupted run goes on from there. With `scheduler`, the
+    address of a Dask cluster, its workers answer, and must reach `out`.
     """
 
     path: Path | None
@@ -74,12 +75,13 @@ class Assignment:
     identified: bool = False
     lint: bool = False
     limits: Limits = field(default_factory=Limits)
+    signing: Signing | None = None
 
     @property
     def plan(self) -> Plan:
         """Return what is compared."""
-        old = _spec(self.old) if self.old else SideSpec("recorded")
-        new = replace(_spec(self.new or SITE), overlay=self.overlay)
+        old = replace(_spec(self.old), signing=self.signing) if self.old else SideSpec("recorded")
+        new = replace(_spec(self.new or SITE), overlay=self.overlay, signing=self.signing)
         return Plan(old, new, self.site.model_dump_json(), self.again)
 
 

@@ -10,20 +10,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from cards import KnowledgeError
 from service.answer import Answer, Engine, answer, build_engine
 from service.cases import OVERLAY, Case, CaseError, case_names, read_case, shift, shift_text
 from service.discovery import SERVICES, Service
-from service.errors import ServiceError, Unreachable, operation_outcome
+from service.errors import ServiceError, operation_outcome
 from service.junit import Reported, junit_report
 from service.replay.author import departures
 from service.replay.effect import effect, without_version
+from service.replay.posting import Signing, poster
 from service.settings import ANYONE, Client, Settings
 
 OK = 200
-_SECONDS = 30
 _STATUS_LINE = re.compile(r"^status:.*\n?", flags=re.MULTILINE)
 
 
@@ -233,16 +231,17 @@ def run(
     say: Callable[[str], object],
     tried: Tried = NOTHING_TRIED,
     today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+    signing: Signing | None = None,
 ) -> bool:
     """Replay a folder of cases, or one case, tell a reader what differs, and return whether everything is the same.
 
     A case without an answer is shown whole, and differs. What its author expected is looked at where nothing is tried.
-    Against a URL a case with settings of its own is left out, and said to be. With knowledge or an overlay to be tried
-    the recordings are those of the knowledge in force: what differs is the effect, told case by case and rule by rule;
-    a case whose own overlay does not fit that knowledge is left out.
+    Against a URL a case with settings of its own is left out, and said to be; `signing` signs the calls. With knowledge
+    or an overlay to be tried the recordings are those of the knowledge in force: what differs is the effect, told case
+    by case and rule by rule; a case whose own overlay does not fit that knowledge is left out.
     """
     folder, names = _chosen(folder)
-    respond = against(url, today(), _post) if url else partial(in_process, tried=tried)
+    respond = against(url, today(), _posting(url, signing)) if url else partial(in_process, tried=tried)
     cases = [read_case(name, folder, new=tried == NOTHING_TRIED and not url) for name in names]
     if tried != NOTHING_TRIED:
         cases, respond = (
@@ -317,16 +316,14 @@ def _report(item: Outcome) -> Iterator[str]:
         yield from (f"  {line}" for line in (*item.differences, *item.unexpected))
 
 
-def _post(url: str, body: bytes) -> tuple[int, Any]:
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            response = session.post(
-                url, data=body, headers={"Content-Type": "application/json"}, timeout=_SECONDS, allow_redirects=False
-            )
-        return response.status_code, response.json()
-    except (requests.RequestException, ValueError) as error:
-        nobody = isinstance(error, requests.ConnectionError | requests.Timeout)
-        raise (Unreachable if nobody else CaseError)(
-            f"{url}: no usable answer ({type(error).__name__}). Give the base URL of a running service."
-        ) from None
+def _posting(url: str, signing: Signing | None) -> Callable[[str, bytes], tuple[int, Any]]:
+    posted = poster(url, signing)
+
+    def post(address: str, body: bytes) -> tuple[int, Any]:
+        try:
+            response = posted.post(address, body)
+            return response.status_code, response.json()
+        except ValueError:
+            raise CaseError(f"{url}: its answer is no JSON. Give the base URL of a running service.") from None
+
+    return post

@@ -2,28 +2,27 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
 import msgspec
-import requests
 from pydantic import ValidationError
 
 from cards import KnowledgeError
 from service.answer import Engine, answer, build_engine
 from service.cases import shift_text, shifted
 from service.discovery import service_by_id
-from service.errors import ServiceError, UnknownService, Unreachable, operation_outcome
+from service.errors import ServiceError, UnknownService, operation_outcome
 from service.recording.format import RecordingError
 from service.replay.calls import Call
 from service.replay.fhir_calls import reads_of
+from service.replay.posting import Poster, Signing, poster
 from service.replay.reading import NO_ANSWER, Names
 from service.settings import ANYONE, Client, Settings, check_options, check_rules
 
-SECONDS = 30
 # What the middle of an answer's way may fail with and nobody foresaw: told by its kind, as the service would.
 UNFORESEEN = 500
 READ_FROM_SERVER = "its answer needs the FHIR server of the recording"
@@ -72,12 +71,14 @@ class Side(Protocol):
 class SideSpec:
     """Which side: `recorded`, `build` (with the knowledge folder `where`, else that of the site) or `url`.
 
-    `overlay` is the file that a build lays on the knowledge, else that of the site.
+    `overlay` is the file that a build lays on the knowledge, else that of the site. `signing` is how calls to a URL are
+    signed.
     """
 
     kind: str
     where: str | None = None
     overlay: str | None = None
+    signing: Signing | None = None
 
     @property
     def told(self) -> str:
@@ -114,7 +115,9 @@ def open_sides(old: SideSpec, new: SideSpec, site: Settings) -> tuple[Side, Side
     def opened(spec: SideSpec) -> Side:
         if spec.kind == "recorded":
             return Recorded(build(None).names)
-        return Remote(str(spec.where), build(None).names) if spec.kind == "url" else build(spec.knowledge, spec.overlay)
+        if spec.kind == "url":
+            return Remote(poster(str(spec.where), spec.signing), build(None).names)
+        return build(spec.knowledge, spec.overlay)
 
     return opened(old), opened(new)
 
@@ -229,16 +232,15 @@ class Build:
 class Remote:
     """A service behind a URL: the dates of a request move so that its day is today, those of the answer move back."""
 
-    url: str
+    poster: Poster
     names: Names
     today: Callable[[], date] = _today
-    session: requests.Session = field(default_factory=lambda: _session())
     knowledge: str | None = None
     again: bool = True
     exact: bool = False
 
     def answer(self, call: Call) -> Answered:
-        """Post one call; raises Unreachable where nobody answers."""
+        """Post one call; raises Unreachable where nobody answers, or does not know the caller."""
         exchange = call.exchange
         if call.settings not in (None, "{}"):
             return Answered(NO_ANSWER, left_out="the case needs settings of its own")
@@ -248,24 +250,8 @@ class Remote:
             return Answered(NO_ANSWER, left_out=READ_FROM_SERVER)
         days = self.today() - exchange.on
         begun = perf_counter()
-        address = f"{self.url.rstrip('/')}/cds-services/{exchange.service}"
-        response = self._post(address, shifted(exchange.request, days))
+        address = f"{self.poster.base.rstrip('/')}/cds-services/{exchange.service}"
+        response = self.poster.post(address, shifted(exchange.request, days))
         ms = (perf_counter() - begun) * 1000
         body = shift_text(response.content.decode("utf-8", "replace"), -days).encode()
         return Answered(response.status_code, body, ms)
-
-    def _post(self, url: str, body: bytes) -> requests.Response:
-        try:
-            return self.session.post(
-                url, data=body, headers={"Content-Type": "application/json"}, timeout=SECONDS, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise Unreachable(
-                f"{self.url}: no usable answer ({type(error).__name__}). Give the base URL of a running service."
-            ) from None
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    return session

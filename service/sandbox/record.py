@@ -83,10 +83,9 @@ def _products(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
 
 
 def _by_name(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
-    """Return every medicine of the catalogue by its name, with the first RxNorm code that it has."""
+    """Return every medicine of the catalogue by its name, with the RxNorm code of the ingredient where it is known."""
     for item in catalogue.ingredients.values():
-        codes = (item.codes or item.non_systemic_codes).get(System.RXNORM, ())
-        coded = {"code": codes[0]} if codes else {}
+        coded = {"code": code} if (code := item.order_code) else {}
         yield {"text": item.name, **coded, "names": [item.name, *item.brands]}
 
 

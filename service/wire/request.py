@@ -73,6 +73,12 @@ class HookRequest:
     fhir_version: FhirVersion | None = None
     deviations: tuple[Deviation, ...] = ()
 
+    @property
+    def server_version(self) -> FhirVersion | None:
+        """Return the FHIR version of the client's server as the call shows it, first by its drafts."""
+        older = any(draft.get("resourceType") == "MedicationOrder" for draft in self.drafts)
+        return FhirVersion.DSTU2 if older else self.fhir_version
+
 
 class _Envelope(msgspec.Struct):
     prefetch: dict[str, msgspec.Raw] | None = None

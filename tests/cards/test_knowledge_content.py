@@ -27,7 +27,7 @@ DOSING = {
     "infliximab": 70,
     "adalimumab": 28,
     "certolizumab-pegol": 42,
-    "golimumab": 42,
+    "golimumab": 70,
     "vedolizumab": 70,
     "ustekinumab": 98,
     "risankizumab": 98,
@@ -35,6 +35,12 @@ DOSING = {
     "guselkumab": 70,
     "mirikizumab": 42,
     "natalizumab": 56,
+    # For these the longest labelled interval is longer than the convention of their class.
+    "bimekizumab": 70,
+    "benralizumab": 70,
+    "canakinumab": 70,
+    "nemolizumab": 70,
+    "inebilizumab": 198,
 }
 WASHOUT = {
     "upadacitinib": 3,
@@ -71,14 +77,15 @@ class TestWindows:
 
     @pytest.mark.parametrize(
         ("ingredient", "regimen", "days"),
-        [("infliximab", "subcutaneous", 28), ("guselkumab", "every-4-weeks", 42)],
+        [("infliximab", "subcutaneous", 28), ("golimumab", "subcutaneous", 42), ("guselkumab", "every-4-weeks", 42)],
     )
     def test_a_regimen_shortens_the_dosing_window(self, ingredient: str, regimen: str, days: int) -> None:
         assert CATALOGUE.ingredients[ingredient].regimens[regimen].dosing == days
         assert days < DOSING[ingredient]
 
-    def test_only_these_two_ingredients_have_regimens(self) -> None:
-        assert [key for key, item in CATALOGUE.ingredients.items() if item.regimens] == ["infliximab", "guselkumab"]
+    def test_only_these_three_ingredients_have_regimens(self) -> None:
+        with_regimens = [key for key, item in CATALOGUE.ingredients.items() if item.regimens]
+        assert with_regimens == ["infliximab", "golimumab", "guselkumab"]
 
     @pytest.mark.parametrize("key", RULED_CLASSES)
     def test_a_class_without_sourced_windows_has_the_convention_of_its_kind(self, key: str) -> None:
@@ -532,6 +539,15 @@ class TestOptions:
         listed = {item.ingredient for item in CATALOGUE.options.indications["ulcerative-colitis"].candidates}
         known = {key for key in CATALOGUE.ingredients if "ulcerative-colitis" in CATALOGUE.ingredients[key].uses()}
         assert listed == {key for key in known if CATALOGUE.drug_class(key).category is Category.BIOLOGIC}
+
+    def test_an_order_by_name_carries_the_ingredient_code_and_never_that_of_a_product(self) -> None:
+        codes = {key: item.order_code for key, item in CATALOGUE.ingredients.items()}
+        assert {key: codes[key] for key in CATALOGUE.options.rxnorm} == CATALOGUE.options.rxnorm
+        # Their lists begin, in the order of the numbers, with a dose form, a biosimilar name and branded products.
+        assert codes["abatacept"] == "614391"
+        assert codes["ublituximab"] == "2626349"
+        assert codes["lebrikizumab"] is None
+        assert codes["nemolizumab"] is None
 
     def test_the_monitoring_orders_are_the_specified_ones(self) -> None:
         assert list(CATALOGUE.monitoring.items) == [

@@ -171,6 +171,9 @@ FAULTS = (
         "feedback on unknown cards, of others, without reason or zone, 10,000 entries, twice",
         "200, 400 or 413 as the contract says; nothing of others, nothing twice",
     ),
+    Fault(
+        43, "nobody reads standard error", "no call waits for it; what is lost of the log is counted, and said in it"
+    ),
 )
 
 

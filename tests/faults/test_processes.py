@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from service.commands.respawning import MOST_DEATHS
 from service.store import FILE, Place
 from tests import builders as make
 from tests.databases import store_at
@@ -196,9 +197,46 @@ def test_a_killed_worker_is_replaced_in_less_than_two_seconds(tmp_path: Path) ->
             wait_until(lambda before=before: worker_pids(process) not in ([], [before]) and answers(port))  # type: ignore[misc]
             assert call(port, "POST", SELECT, recorded_request())[0] == 200
             taken.append(time.monotonic() - began)
-            # Sooner again would look like a worker that cannot start, and end the service.
-            time.sleep(6)
     assert min(taken) < 2
+
+
+@pytest.mark.deep
+@pytest.mark.fault(26)
+def test_a_worker_that_dies_again_and_again_ends_the_service_in_the_end_and_not_before(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1") as (process, port):
+        until(lambda: answers(port))
+        for deaths in range(1, MOST_DEATHS + 2):
+            (before,) = worker_pids(process)
+            os.kill(before, signal.SIGKILL)
+            if deaths <= MOST_DEATHS:
+                wait_until(lambda before=before: worker_pids(process) not in ([], [before]) and answers(port))  # type: ignore[misc]
+        assert process.wait(timeout=30) == 1
+
+
+@pytest.mark.deep
+@pytest.mark.fault(43)
+def test_a_log_that_nobody_reads_stops_no_answer_and_says_afterwards_what_is_missing(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "1") as (process, port):
+        assert process.stderr is not None
+        until(lambda: answers(port))
+        # Of one connection, so that the lines are in the order of the calls.
+        calls = 0
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            while "droppedLogLines" not in call(port, "GET", "/readyz")[1]:
+                for _ in range(200):
+                    connection.request("GET", "/no-such-page", headers={"X-Request-ID": str(calls)})
+                    assert connection.getresponse().read()
+                    calls += 1
+                assert calls < 20_000
+        assert call(port, "POST", SELECT, recorded_request())[0] == 200
+        dropped = call(port, "GET", "/readyz")[1]["droppedLogLines"]
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.stderr if line.startswith("{")]
+        assert process.wait(timeout=30) == 0
+    assert sum(line["entries"] for line in lines if line["event"] == "log-lines-dropped") >= dropped > 0
+    numbers = [int(line["request_id"]) for line in lines if line.get("request_id", "").isdigit()]
+    assert numbers == sorted(numbers)
+    assert len(numbers) + dropped >= calls > len(numbers)
 
 
 @pytest.mark.deep
@@ -206,10 +244,7 @@ def test_a_killed_worker_is_replaced_in_less_than_two_seconds(tmp_path: Path) ->
 def test_a_burst_of_ten_times_what_is_let_in_has_no_other_failure_than_503_and_is_over_when_it_is_over(
     tmp_path: Path,
 ) -> None:
-    with running(tmp_path, UPA_CDS_MAX_CALLS_AT_ONCE="4") as (process, port):
-        assert process.stderr is not None
-        # Each refusal is a line of the log, and a pipe that nobody reads would stop the writer.
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+    with running(tmp_path, UPA_CDS_MAX_CALLS_AT_ONCE="4") as (_, port):
         until(lambda: answers(port))
         statuses: Counter[int] = Counter()
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cards.model import Gap
-from service.app import METRICS
+from service.app import METRICS, SITE
 from service.errors import DataUnavailable, StoreUnavailable, Unauthorized
 from service.fhir_access.chart_reads import FhirTrace, Read
 from service.issued import Issued
@@ -121,9 +121,38 @@ def test_a_fault_of_the_call_is_no_refusal_of_a_caller(metrics_of: Callable[...,
     assert value(metrics, "upa_cds_auth_refusals_total", reason="media-type-refused") is None
 
 
+def watched(**changed: Any) -> Watched:
+    quiet = Watched((), lambda: 0, lambda: None, lambda: (0, 32), dict)
+    return replace(quiet, **changed)
+
+
+def test_the_calls_under_way_stand_beside_the_most_there_may_be(metrics_of: Callable[..., tuple[Any, Metrics]]) -> None:
+    client, metrics = metrics_of(max_calls_at_once=7)
+    with client.application.extensions[SITE].in_flight.call():
+        metrics.refresh()
+    assert value(metrics, "upa_cds_calls_in_flight") == 1
+    assert value(metrics, "upa_cds_calls_at_once") == 7
+    metrics.refresh()
+    assert value(metrics, "upa_cds_calls_in_flight") == 0
+
+
+def test_a_fhir_server_that_is_left_alone_is_named_as_the_settings_have_it_until_it_answers(
+    metrics_of: Callable[..., tuple[Any, Metrics]],
+) -> None:
+    paused, other = "https://ehr.example.org/fhir", "https://fhir.hospital.example.org/r4"
+    standing = {paused: True, other: False}
+    metrics = Metrics(watched(paused=lambda: standing))
+    metrics.refresh()
+    assert value(metrics, "upa_cds_fhir_server_paused", server=paused) == 1
+    assert value(metrics, "upa_cds_fhir_server_paused", server=other) == 0
+    standing[paused] = False
+    metrics.refresh()
+    assert value(metrics, "upa_cds_fhir_server_paused", server=paused) == 0
+
+
 def test_what_others_count_is_carried_over_once() -> None:
     counts = Counts()
-    metrics = Metrics(Watched([("deviations", counts)], lambda: 4, lambda: None), ("1.0.0", "ab"))
+    metrics = Metrics(watched(counts=[("deviations", counts)], waiting=lambda: 4), ("1.0.0", "ab"))
     counts.add(["user-id-missing"] * 2)
     metrics.refresh()
     metrics.refresh()
@@ -140,6 +169,6 @@ def test_a_database_that_cannot_be_used_is_a_nought() -> None:
     def check() -> None:
         raise StoreUnavailable("cannot be used")
 
-    metrics = Metrics(Watched((), lambda: 0, check))
+    metrics = Metrics(watched(check=check))
     metrics.refresh()
     assert value(metrics, "upa_cds_database_usable", database="feedback") == 0

@@ -93,6 +93,8 @@ def test_what_somebody_expects_is_allowed(upa_cds: Run, recording: Path, knowled
     expect.write_text(
         "schema: 1\nallow:\n"
         "  - {change: REMOVED, rule: upadacitinib-jak, reason: moved to another system, reviewer: pharmacist}\n"
+        # Upadacitinib as the single agent names what else it must not meet.
+        "  - {change: [SUGGESTION, TEXT], rule: UPADACITINIBOPTIONS, reason: follows, reviewer: pharmacist}\n"
     )
     assert upa_cds("replay", recording, "--knowledge", without_jak(knowledge), "--expect", expect)[0] == 1
     other_words(knowledge)

@@ -17,6 +17,7 @@ from service.errors import ServiceError, Unreachable, operation_outcome
 from service.recording.format import FhirCall, RecordingError
 from service.replay.calls import Call, case_call
 from service.replay.compare import compare
+from service.replay.posting import Poster
 from service.replay.reading import read_answer
 from service.replay.sides import Build, Remote, SideSpec, open_sides, side_spec
 from service.settings import Settings
@@ -55,7 +56,7 @@ def build() -> Build:
 
 
 def _remote(build: Build, service: Any, today: date) -> Remote:
-    return Remote(URL, build.names, lambda: today, session=service)
+    return Remote(Poster(URL, service), build.names, lambda: today)
 
 
 @pytest.mark.parametrize("today", [date(2026, 3, 17), date(2027, 2, 11), date(2024, 2, 29)])

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from service.discovery import SERVICES
 from service.fhir import open_value
 from service.fhir_access.chart_reads import MOST_MEDICATIONS, ChartReads, missing
 from service.fhir_access.fetch import FhirAccess, Refusal
 from service.fhir_server import FhirServer
 from service.prefetch import Prefetched
-from service.wire import FhirOffer
+from service.wire import FhirOffer, FhirVersion, read_request
 from tests import builders as make
 from tests.fakes import FakeFhir
 
@@ -66,6 +67,69 @@ def test_what_the_server_does_not_offer_is_not_asked_for() -> None:
     assert asked({}, frozenset({"Patient", "MedicationStatement"})) == [
         key for key in ALL if key not in ("patient", "medicationStatements")
     ]
+
+
+DSTU2_ORDER = {"resourceType": "MedicationOrder", "id": "o1", "patient": {"reference": "Patient/p1"}}
+
+
+def orders_asked_for(version: FhirVersion | None = None, *, unsupported: str = "", **prefetch: Any) -> list[str | None]:
+    opened = {key: open_value(msgspec.Raw(json.dumps(value).encode())) for key, value in prefetch.items()}
+    queries = missing(opened, "p1", frozenset({unsupported}), version)
+    return [query.url for query in queries if query.key == "medicationRequests"]
+
+
+def test_a_dstu2_server_is_asked_for_orders_by_the_name_that_they_have_there_and_no_other_server() -> None:
+    older, newer = ["MedicationOrder?patient=p1&_count=200"], ["MedicationRequest?patient=p1&_count=200"]
+    assert orders_asked_for(FhirVersion.DSTU2) == older
+    assert [orders_asked_for(version) for version in (None, *list(FhirVersion)[1:])] == [newer] * 4
+    assert orders_asked_for(FhirVersion.DSTU2, medicationRequests=OUTCOME) == older
+    assert orders_asked_for(FhirVersion.DSTU2, orders=make.bundle(DSTU2_ORDER)) == []
+    for lacking in ("MedicationOrder", "MedicationRequest"):
+        assert orders_asked_for(FhirVersion.DSTU2, unsupported=lacking) == []
+
+
+def test_delivered_resources_that_only_dstu2_has_show_the_version_where_nothing_else_does() -> None:
+    older, newer = ["MedicationOrder?patient=p1&_count=200"], ["MedicationRequest?patient=p1&_count=200"]
+    delivered = make.bundle({"resourceType": "MedicationStatement", "id": "s1"}, DSTU2_ORDER)
+    assert orders_asked_for(medicationStatements=delivered, medicationRequests=OUTCOME) == older
+    assert orders_asked_for(FhirVersion.R4, medicationStatements=delivered) == newer
+
+
+@pytest.mark.parametrize(
+    ("of_site", "of_call", "asked_for"),
+    [
+        (None, None, "MedicationRequest"),
+        (None, FhirVersion.DSTU2, "MedicationOrder"),
+        ("DSTU2", FhirVersion.R4, "MedicationOrder"),
+        ("R4", FhirVersion.DSTU2, "MedicationRequest"),
+    ],
+)
+def test_what_the_site_says_of_its_server_counts_before_what_a_call_shows(
+    of_site: Any, of_call: FhirVersion | None, asked_for: str
+) -> None:
+    server = FakeFhir()
+    listed = FhirServer(base=make.SERVER, version=of_site)
+    access = FhirAccess(FhirOffer(make.SERVER, "token"), "patient-1", (listed,), 1.0, of_call)
+    with ChartReads(server, access) as chart:
+        chart.completed(Prefetched())
+    assert {url.partition("?")[0] for url in server.asked} & {"MedicationOrder", "MedicationRequest"} == {asked_for}
+
+
+@pytest.mark.parametrize(
+    ("kind", "server", "version"),
+    [
+        ("MedicationOrder", "https://ehr.example.org/r4", FhirVersion.DSTU2),
+        ("MedicationRequest", "https://ehr.example.org/api/FHIR/DSTU2", FhirVersion.DSTU2),
+        ("MedicationRequest", "https://ehr.example.org/r4", FhirVersion.R4),
+        ("MedicationRequest", "https://ehr.example.org/fhir", None),
+    ],
+)
+def test_a_call_shows_the_version_of_its_server_by_its_drafts_and_by_the_address(
+    kind: str, server: str, version: FhirVersion | None
+) -> None:
+    call = make.order_sign([make.draft("d1", "upadacitinib") | {"resourceType": kind}]) | {"fhirServer": server}
+    service = next(item for item in SERVICES if item.hook == "order-sign")
+    assert read_request(json.dumps(call).encode(), service).server_version is version
 
 
 def test_the_patient_is_written_into_the_query_and_cannot_change_it() -> None:

@@ -107,7 +107,7 @@ def test_an_answer_is_given_as_it_came(web: responses.RequestsMock) -> None:
     assert opened().get(URL) == FhirCall("GET", URL, 200, BUNDLE)
     sent = web.calls[0].request.headers
     assert sent["Authorization"] == f"Bearer {CANARY}"
-    assert sent["Accept"] == "application/fhir+json, application/json;q=0.9"
+    assert sent["Accept"] == "application/fhir+json, application/json;q=0.9, application/json+fhir;q=0.8"
     assert sent["Accept-Encoding"] == "identity"
 
 

@@ -7,7 +7,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from cards import load_catalogue
-from cards.model import System
 from cards.recognise import Recogniser
 from service.app import create_app
 from service.discovery import ORDER_HELPER, SERVICES
@@ -93,7 +92,7 @@ def _with_topic(card: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("jurisdiction", ["us", "eu"])
-def test_every_drug_of_the_rules_with_an_rxnorm_code_is_offered_once_as_what_it_is(
+def test_every_drug_of_the_rules_with_an_ingredient_code_is_offered_once_as_what_it_is(
     tmp_path: Path, jurisdiction: str
 ) -> None:
     client, recogniser = site(tmp_path, order_helper=True, jurisdiction=jurisdiction), Recogniser(CATALOGUE)
@@ -110,7 +109,8 @@ def test_every_drug_of_the_rules_with_an_rxnorm_code_is_offered_once_as_what_it_
         (coded,) = recogniser.medication((code,), ()).recognised
         assert named.ingredient == coded.ingredient
         found.append(named.ingredient)
-    expected = {key for key in CATALOGUE.in_scope(jurisdiction) if CATALOGUE.ingredients[key].codes.get(System.RXNORM)}
+        assert coding["code"] == CATALOGUE.ingredients[named.ingredient].order_code
+    expected = {key for key in CATALOGUE.in_scope(jurisdiction) if CATALOGUE.ingredients[key].order_code}
     assert sorted(found) == sorted(expected)
     assert len({item["uuid"] for item in suggestions}) == len(suggestions)
 

@@ -94,6 +94,24 @@ def test_what_was_withheld_is_shown_at_readyz(shell: Shell, withheld: Counts) ->
     assert shell.client().get("/readyz").get_json()["withheldLogFields"] == {UNKNOWN: 1}
 
 
+def test_lines_that_nobody_took_are_shown_at_readyz(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "DROPPED", fresh := Counts())
+    assert "droppedLogLines" not in shell.client().get("/readyz").get_json()
+    fresh.add([telemetry.LOG_LINES] * 3)
+    assert shell.client().get("/readyz").get_json()["droppedLogLines"] == 3
+
+
+def test_a_record_that_makes_no_line_is_a_dropped_line_and_quotes_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "DROPPED", fresh := Counts())
+    with _configured():
+        logging.getLogger("granian.access").error("%d calls", "MRN-771")
+    assert telemetry.WRITER.flush(10)
+    assert "MRN-771" not in capfd.readouterr().err
+    assert fresh.seen() == {telemetry.LOG_LINES: 1}
+
+
 def test_a_method_that_a_caller_made_up_is_not_repeated(shell: Shell, log_lines: Any) -> None:
     shell.client().open(SELECT, method="VERA")
     assert log_lines()[-1]["method"] == "other"
@@ -123,13 +141,14 @@ def test_of_a_line_of_a_library_only_its_origin_is_written() -> None:
     }
 
 
-def test_lines_of_libraries_and_warnings_go_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_libraries_and_warnings_go_the_same_way(capfd: pytest.CaptureFixture[str]) -> None:
     with _configured():
         logging.getLogger("urllib3.connectionpool").warning("Failed to parse headers (url=%s)", "Patient/MRN-771")
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("MRN-771 is not a date", stacklevel=1)
-    written = capsys.readouterr()
+    assert telemetry.WRITER.flush(10)
+    written = capfd.readouterr()
     assert [json.loads(line)["event"] for line in written.err.splitlines()] == ["library", "library"]
     assert "MRN-771" not in written.err + written.out
 
