@@ -53,7 +53,8 @@ class _Writer:
 
     def _course(self, course: Course, trial: Trial) -> str:
         if not course.levels:
-            return self.words["dose-unknown"].format(subject=self.name, start=day(trial.first))
+            key = "dose-unknown" if trial.first else "dose-unknown-undated"
+            return self.words[key].format(subject=self.name, start=day(trial.first))
         given = {
             "subject": self.name,
             "indication": self.catalogue.conditions[course.indication].name,
@@ -114,11 +115,17 @@ class _Writer:
             "name": self.catalogue.ingredients[trial.ingredient].name,
             "class": self.catalogue.classes[trial.class_id].name,
             "first": _month(trial.first),
-            "last": _month(trial.last),
         }
         if trial.in_force:
             return self.words["in-force" if trial.first else "in-force-undated"].format(**said)
-        return self.words["ended"].format(**said, outcomes=self._why(trial))
+        return self.words["ended"].format(**said, period=self._period(trial), outcomes=self._why(trial))
+
+    def _period(self, trial: Trial) -> str:
+        if trial.first and trial.last:
+            key = "period"
+        else:
+            key = "period-from" if trial.first else "period-until" if trial.last else "period-unknown"
+        return self.words[key].format(first=_month(trial.first), last=_month(trial.last))
 
     def _why(self, trial: Trial) -> str:
         if not trial.outcomes:

@@ -201,6 +201,8 @@ class _Builder:
     def _tried(self, trial: Trial | None) -> str:
         if trial is None:
             return self._say("not-tried")
+        if trial.last is None:
+            return self._say("tried-undated")
         if trial.first is None:
             return self._say("tried-until", last=day(trial.last))
         return self._say("tried", first=day(trial.first), last=day(trial.last))
@@ -216,8 +218,9 @@ class _Builder:
         return self._say("biologics", names=", ".join(named)) if named else self._say("biologics-none")
 
     def _biologic(self, trial: Trial) -> str:
+        ended = self._say("until", date=day(trial.last)) if trial.last else self._say("until-unknown")
         state = [
-            *([self._say("in-force")] if trial.in_force else [self._say("until", date=day(trial.last))]),
+            self._say("in-force") if trial.in_force else ended,
             *([self._say("failed")] if trial.failed else []),
             *([self._say("intolerant")] if trial.intolerant else []),
         ]
