@@ -1,8 +1,9 @@
 """One finding to one card, and the card that says that the check was not completed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from cards.catalogue import Catalogue
 from cards.course import INDUCTION_DAYS
@@ -50,8 +51,7 @@ def build(
     return _Builder(finding, problems, gaps, catalogue, ask, tried).card()
 
 
-@dataclass(frozen=True, slots=True)
-class _Builder:
+class _Builder(msgspec.Struct, frozen=True):
     finding: Finding
     problems: Problems
     gaps: Mapping[Gap, int]

@@ -7,10 +7,12 @@ Everything that is not stated stays unknown.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import zip_longest
+
+import msgspec
+from msgspec.structs import replace
 
 from cards.exposure import Basis, Contribution
 from cards.model import Kind, Outcome, StatedOutcome
@@ -28,16 +30,14 @@ _ORDERS = frozenset({Kind.REQUEST, Kind.STATEMENT})
 _FAILURES = frozenset({Outcome.LACK_OF_EFFICACY, Outcome.LOSS_OF_RESPONSE})
 
 
-@dataclass(frozen=True, slots=True)
-class DatedOutcome:
+class DatedOutcome(msgspec.Struct, frozen=True):
     """A stated outcome and the day that the record gives it."""
 
     stated: StatedOutcome
     on: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class DoseLevel:
+class DoseLevel(msgspec.Struct, frozen=True):
     """One dose, from `start`, on the days of `spans` (both ends inclusive); no spans: how long is not recorded.
 
     `supplied` are the days of it that supplies and given doses cover.
@@ -71,8 +71,7 @@ class Response(StrEnum):
     NOT_DETERMINABLE = "not-determinable"
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """What the record shows of the subject drug for one indication.
 
     `induction` is the level that completes the induction, None where none is shown; `reduced_for` names what explains a
@@ -156,8 +155,7 @@ def _with_response(shown: Course, outcomes: Iterable[DatedOutcome]) -> Course:
 # Dose levels.
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(msgspec.Struct, frozen=True):
     mg: float
     start: date
     end: date | None

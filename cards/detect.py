@@ -1,9 +1,12 @@
 """Exposures and problems to findings: which label clause is met, by which pairs, and how loud."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from cards.catalogue import Catalogue
 from cards.exposure import Basis, Contribution, Exposure, Exposures
@@ -32,8 +35,7 @@ class Coverage(StrEnum):
     NOT_NAMED = "not-named"
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True):
     """One subject and one partner whose combination a rule speaks of.
 
     `indication` decided the sentence (None: unknown). `quiet` is a partner that is `info` by the rule. `handover` is
@@ -82,8 +84,7 @@ class DocumentedException:
         return self.rule == rule and ingredients <= self.ingredients and self.on <= day <= self.until
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One rule that is met; `pairs` are loudest first.
 
     `lowered` says that the site's ceiling took effect, `exception` is the documented exception that did. `silent`: the
@@ -153,8 +154,7 @@ class Policy:
         return min(allowed, key=INDICATORS.index, default=Indicator.CRITICAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What is asked: the day, the hook, what was selected, the jurisdiction and the site's policy.
 
     `selections` holds the `Type/id` of the selected drafts; None means that every draft is selected. `exceptions` are
@@ -180,8 +180,7 @@ def findings(found: Exposures, problems: Problems, catalogue: Catalogue, questio
     return tuple(sorted(met, key=lambda item: -INDICATORS.index(item.indicator)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Detector:
+class _Detector(msgspec.Struct, frozen=True):
     found: Exposures
     problems: Problems
     catalogue: Catalogue

@@ -1,7 +1,8 @@
 """The one question the package answers: which cards does this record need, on this day, at this hook."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from cards.build import build, incomplete
 from cards.catalogue import Catalogue
@@ -27,8 +28,7 @@ _SERIOUS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(msgspec.Struct, frozen=True):
     """Everything that made the answer.
 
     `complete` is false where part of the medication record was missing: then an empty list of findings is not an

@@ -1,7 +1,8 @@
 """Which lines of the evidence registry a rule's card prints."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from cards.catalogue import Catalogue
 from cards.schema.evidence import CERTAINTIES, Certainty, EvidenceEntry
@@ -10,8 +11,7 @@ from cards.schema.rules import Rule
 MOST_LINES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceLine:
+class EvidenceLine(msgspec.Struct, frozen=True):
     """One printed line; `place` is that of its entry in the rule's list, 0 the most important."""
 
     text: str

@@ -6,9 +6,11 @@ ingredient wins, within the rule on stops: a recorded stop caps it at recent.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from cards.catalogue import Catalogue
 from cards.model import Kind, MedicationFact, Origin, PatientRecord, Recognised, State
@@ -53,8 +55,7 @@ class Basis(StrEnum):
     REPLACED = "replaced"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """Dosing and washout window in days, and whether each is a class convention."""
 
     dosing: int
@@ -63,8 +64,7 @@ class Window:
     washout_convention: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(msgspec.Struct, frozen=True):
     """What one fact says about one ingredient.
 
     `last` is the last exposure it shows; `until` the last day on which `state` holds, if it ends by itself. `stop`
@@ -82,8 +82,7 @@ class Contribution:
     capped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True):
     """The state of one ingredient on the day.
 
     `established` is the state before this ordering session: what the record alone says. `contributions` are all
@@ -107,8 +106,7 @@ class Exposure:
         return tuple(item.fact for item in self.contributions if item.state is State.ORDERED)
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(msgspec.Struct, frozen=True):
     """A resource that names a catalogue ingredient and does not count, and why."""
 
     ref: str
@@ -116,8 +114,7 @@ class Ignored:
     reason: Ignore
 
 
-@dataclass(frozen=True, slots=True)
-class Exposures:
+class Exposures(msgspec.Struct, frozen=True):
     """Every ingredient with an exposure, in knowledge order, and what was ignored.
 
     `before` are the exposures that the record alone shows, as if there were no ordering session.
@@ -214,8 +211,7 @@ _BY_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
+class _Session(msgspec.Struct, frozen=True):
     """What the ordering session does to the record: resources it re-signs, orders it replaces."""
 
     signs: frozenset[str]
@@ -246,8 +242,7 @@ class _Session:
         return fact.origin is Origin.DRAFT or self.supersedes(fact) or self.replaced(fact, ingredient)
 
 
-@dataclass(frozen=True, slots=True)
-class _Calculator:
+class _Calculator(msgspec.Struct, frozen=True):
     catalogue: Catalogue
     ingredient: str
     on: date

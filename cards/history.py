@@ -1,8 +1,9 @@
 """The treatment history: how the subject drug was given, and which biologics were tried (brief rows S4 and S5)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from cards.catalogue import Catalogue
 from cards.course import INDUCTION_DAYS, Course, course
@@ -17,8 +18,7 @@ REDUCING_GROUPS = ("severe-renal-impairment", "hepatic-impairment")
 _PARTIAL = frozenset({Gap.MEDICATIONS_ABSENT, Gap.MEDICATIONS_FAILED, Gap.MEDICATIONS_PAGED, Gap.MEDICATION_UNREADABLE})
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True):
     """One ingredient that the record shows to have been given, before this ordering session.
 
     `first` and `last` are the earliest and latest recorded exposure, `last` is None while it is in force.
@@ -45,8 +45,7 @@ class Trial:
         return any(item.stated.coded and item.stated.outcome is outcome for item in self.outcomes)
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(msgspec.Struct, frozen=True):
     """What was tried. `biologics` are in the order of the knowledge; `subject` is the trial of the subject drug.
 
     `course` is how the subject was given for Crohn's disease or ulcerative colitis; None without a trial or without
@@ -136,8 +135,7 @@ def _indication(record: PatientRecord, problems: Problems, catalogue: Catalogue,
     return next((item for item in candidates if item in INDUCTION_DAYS), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reducing:
+class _Reducing(msgspec.Struct, frozen=True):
     """What on record asks for the reduced induction dose: an impairment, or a strong CYP3A4 inhibitor at that time."""
 
     before: Mapping[str, Exposure]

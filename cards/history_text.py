@@ -1,8 +1,9 @@
 """The treatment history in words: the course of the subject drug, and the biologics tried (brief rows S4 and S5)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from cards.catalogue import Catalogue
 from cards.course import INDUCTION_DAYS, Course, DatedOutcome, DoseLevel, Response
@@ -29,8 +30,7 @@ def history_paragraph(history: History, catalogue: Catalogue, subject: str) -> s
     return text.format(lines=" ".join(history_lines(history, catalogue, subject)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
+class _Writer(msgspec.Struct, frozen=True):
     history: History
     catalogue: Catalogue
     name: str

@@ -6,9 +6,10 @@ that its role asks for (the last possible day of an end, the first of a start). 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+import msgspec
 
 _ID = re.compile(r"[A-Za-z0-9.\-]+", flags=re.ASCII)
 
@@ -39,16 +40,11 @@ class System(StrEnum):
     __hash__ = str.__hash__
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """A code and the system that gives it meaning; NDC values are nine digits, labeller and product."""
 
     system: System
     value: str
-
-    def __hash__(self) -> int:
-        """Hash the value alone: hardly any two systems share one."""
-        return hash(self.value)
 
     def __str__(self) -> str:
         return self.value if self.system is System.LOCAL else f"{self.system.upper()} {self.value}"
@@ -70,8 +66,7 @@ class Kind(StrEnum):
     DISPENSE = "dispense"
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(msgspec.Struct, frozen=True):
     """One ingredient that a resource names, and what named it.
 
     `by` is the code or the name that decided. `systemic` is false for a topical or ophthalmic product.
@@ -92,8 +87,7 @@ class Outcome(StrEnum):
     ADVERSE_EFFECT = "adverse-effect"
 
 
-@dataclass(frozen=True, slots=True)
-class StatedOutcome:
+class StatedOutcome(msgspec.Struct, frozen=True):
     """An outcome that a resource states, and what stated it: a code, or words of an explicit list."""
 
     outcome: Outcome
@@ -105,8 +99,7 @@ class StatedOutcome:
         return isinstance(self.by, Code)
 
 
-@dataclass(frozen=True, slots=True)
-class DoseStep:
+class DoseStep(msgspec.Struct, frozen=True):
     """One dose level of an order: milligrams a day, and how long it is given.
 
     `days` is the stated duration of the step; `start` and `end` are its stated bounds, both inclusive.
@@ -118,8 +111,7 @@ class DoseStep:
     end: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MedicationFact:
+class MedicationFact(msgspec.Struct, frozen=True):
     """What is left of one medication resource after reading.
 
     `ref` is `Type/id`; a resource without an id gets a `ref` that names its place and has `id` None.
@@ -173,8 +165,7 @@ class MedicationFact:
         return self.id is not None and is_id(self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionFact:
+class ConditionFact(msgspec.Struct, frozen=True):
     """One problem of the patient. `groups` are the condition groups of the knowledge that its codes belong to."""
 
     ref: str
@@ -190,8 +181,7 @@ class ConditionFact:
     doubts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AllergyFact:
+class AllergyFact(msgspec.Struct, frozen=True):
     """One allergy or intolerance to ingredients of the catalogue."""
 
     ref: str
@@ -216,8 +206,7 @@ class Gap(StrEnum):
     ALLERGIES_FAILED = "allergies-failed"
 
 
-@dataclass(frozen=True, slots=True)
-class PatientRecord:
+class PatientRecord(msgspec.Struct, frozen=True):
     """Everything the decision may look at. `gaps` counts what is missing from it, by kind.
 
     `unidentified` are entries of the medication list whose drug nothing names; they recognise no ingredient. `services`
@@ -230,7 +219,7 @@ class PatientRecord:
     allergies: tuple[AllergyFact, ...] = ()
     birth_date: date | None = None
     encounter: str | None = None
-    gaps: Mapping[Gap, int] = field(default_factory=dict)
+    gaps: Mapping[Gap, int] = msgspec.field(default_factory=dict)
     unidentified: tuple[MedicationFact, ...] = ()
     services: frozenset[str] = frozenset()
 
@@ -267,8 +256,7 @@ INDICATORS = (Indicator.INFO, Indicator.WARNING, Indicator.CRITICAL)
 LOUD = frozenset({Indicator.WARNING, Indicator.CRITICAL})
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+class Coding(msgspec.Struct, frozen=True):
     """A coded value with its display, as CDS Hooks sends it."""
 
     system: str
@@ -276,8 +264,7 @@ class Coding:
     display: str
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """An order that a suggestion would write: one ingredient by code and text, never a dose.
 
     `replaces` is the `Type/id` of the order in force whose place it takes (FHIR `priorPrescription`), `instead_of`
@@ -294,15 +281,13 @@ class Order:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceOrder:
+class ServiceOrder(msgspec.Struct, frozen=True):
     """A laboratory or screening order that a suggestion would write: text only, no code is verified."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One change to the drafts.
 
     `delete`, `update` and `exchange` name the draft by `resource_id` (`Type/id`), `create` writes `order` or
@@ -325,8 +310,7 @@ class SelectionBehavior(StrEnum):
     ANY = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(msgspec.Struct, frozen=True):
     """One click. `kind` tells suggestions of a card apart and stays the same from call to call.
 
     Without `actions` it is text: something to do by hand. `by_hand` is the label of that, where it differs; `told` says
@@ -341,8 +325,7 @@ class Suggestion:
     told: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(msgspec.Struct, frozen=True):
     """A part of the detail; where the whole is too long, the highest `drop` goes first, and 0 never goes.
 
     Items of a list stand together, without an empty line between them.
@@ -353,16 +336,14 @@ class Paragraph:
     item: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """A link of a card; always absolute."""
 
     label: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(msgspec.Struct, frozen=True):
     """What the clinician sees. `key` is the rule's id or the kind of a card that belongs to no rule.
 
     `summary` has fewer than 140 characters; `detail` is GitHub-flavoured markdown of at most 2,500, fitted from

@@ -1,7 +1,8 @@
 """The monitoring card: what can be ordered with a combination that is about to be signed all the same."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cards.build import topic
 from cards.catalogue import Catalogue
@@ -45,8 +46,7 @@ def _holds(text: list[str], phrase: list[str]) -> bool:
     return any(text[start : start + len(phrase)] == phrase for start in starts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Builder:
+class _Builder(msgspec.Struct, frozen=True):
     pairs: tuple[Pair, ...]
     problems: Problems
     items: Mapping[str, MonitoringItem]

@@ -6,10 +6,13 @@ option is text.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
 
 from cards.catalogue import Catalogue
 from cards.detect import Finding, Pair, Question, findings
@@ -84,8 +87,7 @@ class Excluded(StrEnum):
     NO_ROOM = "no-room"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One change to the drafts: `delete` or `update` of a draft, or `create` of an order for `ingredient`.
 
     `needs_link` says of an order that the record would have a loud finding if `replaces` got lost on the way.
@@ -98,8 +100,7 @@ class Change:
     needs_link: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """One option. `instead_of` are the drugs in force whose place `ingredient` takes.
 
     `option` is its candidate of the knowledge, `tried` an earlier trial of unknown end. Without `changes` it is text,
@@ -116,8 +117,7 @@ class Offer:
     recommended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """The options of one finding: what is offered, what is not and why, and what keeps every option text.
 
     `named_for` is the problem on record that the candidates are named for. `tried` counts the biologics that were given
@@ -135,8 +135,7 @@ class Choice:
     past: History
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """Everything that the options look at."""
 
     record: PatientRecord

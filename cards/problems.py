@@ -1,8 +1,9 @@
 """Which problems of the record count: indications, active serious infections, transplant status, risks."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+import msgspec
 
 from cards.catalogue import Catalogue
 from cards.model import ConditionFact, Gap, MedicationFact, PatientRecord
@@ -17,8 +18,7 @@ _ACUTE_DAYS = 90
 _OLD_AGE = 65
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """A condition group that the patient has, and the fact that says so."""
 
     group: str
@@ -30,8 +30,7 @@ class Problem:
         return self.fact.verification_status in {"provisional", "unconfirmed", "differential"}
 
 
-@dataclass(frozen=True, slots=True)
-class Infection:
+class Infection(msgspec.Struct, frozen=True):
     """An active serious infection; `dated` is false where the record gives an acute infection no date."""
 
     group: str
@@ -39,8 +38,7 @@ class Infection:
     dated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Problems:
+class Problems(msgspec.Struct, frozen=True):
     """The problems that count on one day.
 
     `on_record` are the indications of the problem list, in the order of the knowledge; `by_ref` are the groups of each

@@ -6,8 +6,9 @@ with the size of the catalogue.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from cards.model import Code, Outcome, Recognised, StatedOutcome, System
 from cards.schema.conditions import ConditionGroup
@@ -20,8 +21,7 @@ from cards.text import LONGEST_TEXT, words
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
+class Recognition(msgspec.Struct, frozen=True):
     """What a resource was recognised as.
 
     `recognised` is empty for a drug that is not in the catalogue. `disagreement` is an ingredient that a name gave
@@ -32,22 +32,19 @@ class Recognition:
     disagreement: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     ingredient: str
     systemic: bool
     regimen: str | None
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
+class _Mention(msgspec.Struct, frozen=True):
     start: int
     entry: _Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """What the codes and the names of a resource say of its drug, and the words of the names; false for nothing."""
 
     by_code: tuple[tuple[Code, _Entry], ...]
@@ -76,15 +73,15 @@ class _Phrases(Generic[T]):
         return not self._by_first.keys().isdisjoint(text)
 
     def find(self, text: Sequence[str]) -> Iterator[tuple[int, int, T]]:
-        at = 0
-        while at < len(text):
-            step = 1
-            for parts, value in self._by_first.get(text[at], ()):
+        free = 0
+        for at, word in enumerate(text):
+            if word not in self._by_first or at < free:
+                continue
+            for parts, value in self._by_first[word]:
                 if tuple(text[at : at + len(parts)]) == parts:
-                    yield at, at + len(parts), value
-                    step = len(parts)
+                    free = at + len(parts)
+                    yield at, free, value
                     break
-            at += step
 
 
 class Vocabulary(Protocol):
@@ -155,6 +152,9 @@ class Recogniser:
         self._group_order = list(catalogue.conditions)
         self._conditions, self._prefixes = _condition_index(catalogue)
         self._prefix_lengths = sorted({len(prefix) for _, prefix in self._prefixes})
+        dotted = {value for system, value in (*self._conditions, *self._prefixes) if system in _DOTTED}
+        self._stem = min(map(len, dotted), default=0)
+        self._stems = frozenset(value[: self._stem] for value in dotted)
 
     def _index(self, catalogue: Vocabulary) -> None:
         for key, item in catalogue.ingredients.items():
@@ -214,11 +214,10 @@ class Recogniser:
         others = [entry.ingredient for entry in by_name if entry.ingredient not in known]
         return Recognition(recognised, others[0] if others else None)
 
-    def may_know(self, codes: Iterable[Code], names: Iterable[str]) -> bool:
-        """Say whether a code or a name could mean an ingredient: quick, and false only where none does."""
+    def may_know(self, codes: Iterable[Code], text: str) -> bool:
+        """Say whether a code or a name in a text could mean an ingredient: quick, and false only where none does."""
         if not self._codes.keys().isdisjoint(codes):
             return True
-        text = "\n".join(names)
         return len(text) > LONGEST_TEXT or self._names.may_be_in(words(text))
 
     def _place(self, codes: frozenset[Code], texts: Sequence[Sequence[str]], interval_days: int | None) -> "_Place":
@@ -305,6 +304,8 @@ class Recogniser:
         if code.system not in _DOTTED:
             return self._conditions.get((code.system, code.value), ())
         plain = code.value.replace(".", "").upper()
+        if plain[: self._stem] not in self._stems:
+            return ()
         found = list(self._conditions.get((code.system, plain), ()))
         for length in self._prefix_lengths:
             if length > len(plain):
@@ -320,8 +321,7 @@ _MILLIGRAMS = re.compile(r"(?<![\d.,])(\d{1,4}(?:\.\d{1,3})?)\s?mg\b(?!\s*/)", r
 _DOTTED = frozenset({System.ICD10CM, System.ICD10, System.ICD9CM})
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     topical: bool
     subcutaneous: bool
     interval_days: int | None

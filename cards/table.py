@@ -1,14 +1,16 @@
 """The small table of a card: each drug with its state and the dates that decided."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 from cards.catalogue import Catalogue
 from cards.exposure import Basis, Contribution, Exposure
 from cards.model import State
 from cards.text import day, escape
 
+_PLACES = {basis: place for place, basis in enumerate(Basis)}
 _LONGEST_TABLE = 6
 _LONGEST_DATES = 4
 
@@ -80,7 +82,7 @@ def _telling(items: Iterable[Contribution]) -> list[Contribution]:
     first: dict[Basis, Contribution] = {}
     for item in items:
         first.setdefault(item.basis, item)
-    return sorted(first.values(), key=lambda item: list(Basis).index(item.basis))
+    return sorted(first.values(), key=lambda item: _PLACES[item.basis])
 
 
 def _of_one(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:

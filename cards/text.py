@@ -96,8 +96,10 @@ def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
 
 
 def _joined(kept: Sequence[Paragraph]) -> str:
-    gaps = ("\n" if before.item and after.item else "\n\n" for before, after in pairwise(kept))
-    return "".join(part for item, gap in zip(kept, (*gaps, ""), strict=False) for part in (item.text, gap))
+    parts = [kept[0].text] if kept else []
+    for before, after in pairwise(kept):
+        parts += ("\n" if before.item and after.item else "\n\n", after.text)
+    return "".join(parts)
 
 
 def _shortened(text: str, footer: str, longest: int) -> str:

@@ -4,8 +4,9 @@ An entry that is long over, or was never therapy, says nothing about a combinati
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 from cards.catalogue import Catalogue
 from cards.exposure import Exposure, exposures

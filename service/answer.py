@@ -5,9 +5,11 @@ Blueprint, command line and replay all call `answer`; it knows no HTTP and no cl
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+
+from msgspec.structs import replace
 
 from cards import Assessment, Catalogue, Overlaid, Policy, Question, Recogniser, evaluate
 from cards.detect import DocumentedException

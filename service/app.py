@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -24,7 +24,8 @@ from service.failures import answer_failures
 from service.feedback import feedback_blueprint
 from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
-from service.hooks import CHUNK, WHOLE, hooks_blueprint
+from service.hooks import CHUNK, hooks_blueprint
+from service.notes import Notes, begin_notes, notes
 from service.openapi.page import openapi_blueprint
 from service.order_helper import order_helper_blueprint
 from service.pages import Entry, Pages
@@ -91,7 +92,7 @@ def create_app(
     for pages in _blueprints(site, page):
         app.register_blueprint(pages)
     _add_preflights(app, settings)
-    app.before_request(_begin)
+    app.before_request(lambda: begin_notes(request.environ[REQUEST_ID]))
     app.after_request(lambda response: _finish(response, metrics))
     answer_failures(app)
     app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
@@ -187,18 +188,14 @@ def _add_preflights(app: Flask, settings: Settings) -> None:
         app.add_url_rule(rule, f"preflight {rule}", preflight, methods=["OPTIONS"], provide_automatic_options=False)
 
 
-def _begin() -> None:
-    g.began = perf_counter()
-    g.request_id = request.environ[REQUEST_ID]
-
-
 def _finish(response: Response, metrics: "Metrics | None") -> Response:
-    if not g.get(WHOLE):
+    noted = notes()
+    if not noted.body_read:
         _read_rest()
-    seconds = perf_counter() - g.began
-    _log(response.status_code, seconds)
+    seconds = perf_counter() - noted.began
+    _log(response.status_code, seconds, noted)
     if metrics is not None:
-        metrics.call(g.get("said", {}), response.status_code, seconds, g.get("given"))
+        metrics.call(noted.said, response.status_code, seconds, noted.given)
     return response
 
 
@@ -211,12 +208,12 @@ def _read_rest() -> None:
             rest += len(chunk)
 
 
-def _log(status: int, seconds: float) -> None:
-    said = g.get("said", {})
+def _log(status: int, seconds: float, noted: Notes) -> None:
+    said = noted.said
     level = logging.ERROR if status >= 500 else logging.INFO if said or status >= 400 else logging.DEBUG
     duration = round(seconds * 1000, 1)
     fields = {"outcome": "refused" if status >= 400 else None, "status": status, "duration_ms": duration} | said
-    telemetry.write("call", level=level, request_id=g.request_id, method=_method(), **fields)
+    telemetry.write("call", level=level, request_id=noted.request_id, method=_method(), **fields)
 
 
 def _method() -> str:

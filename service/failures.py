@@ -1,7 +1,7 @@
 """Any failure as an answer: status and OperationOutcome from the one table of errors, and nothing of the cause."""
 
 import msgspec
-from flask import Flask, Response, g
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from service import telemetry
@@ -15,6 +15,7 @@ from service.errors import (
     UnknownService,
     operation_outcome,
 )
+from service.notes import notes
 
 
 def answer_failures(app: Flask) -> None:
@@ -26,11 +27,11 @@ def _failed(error: Exception) -> Response:
     """Turn any failure into its OperationOutcome; of an unforeseen one the log gets type and place."""
     named = _named(error)
     if isinstance(named, InternalError):
-        g.said = {**g.get("said", {}), "outcome": "failed", **telemetry.failure(error)}
+        notes().said |= {"outcome": "failed", **telemetry.failure(error)}
     if isinstance(named, Unauthorized):
         return _refused(named)
     if named.cause is not None:
-        g.said = {**g.get("said", {}), "refusal": str(named.cause)}
+        notes().said |= {"refusal": str(named.cause)}
     body = msgspec.json.encode(operation_outcome(named))
     response = Response(body, status=named.status, mimetype="application/json")
     if named.retry_after is not None:
@@ -42,7 +43,7 @@ def _failed(error: Exception) -> Response:
 
 def _refused(error: Unauthorized) -> Response:
     """Give the one bare answer that any fault of a caller gets; the log gets the reason."""
-    g.said = {**g.get("said", {}), "refusal": str(error.reason), "client": error.client}
+    notes().said |= {"refusal": str(error.reason), "client": error.client}
     response = Response(status=error.status, headers={"WWW-Authenticate": "Bearer"})
     del response.headers["Content-Type"]
     return response

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from service import wire
 from service.audit.decision import Reaction
@@ -12,6 +12,7 @@ from service.bounded import Bounded, TooSlow
 from service.discovery import Service
 from service.errors import StoreUnavailable
 from service.hooks import caller, named_service, read_body, request_deviations
+from service.notes import notes
 from service.pseudonyms import Pseudonyms
 from service.settings import Client
 from service.site import Site
@@ -55,8 +56,7 @@ def feedback_blueprint(site: Site) -> Blueprint:
             for told in given.entries:
                 site.trail.take(_reaction(told, client, now))
         counts.add([ELSEWHERE] * taken.elsewhere)
-        g.said = {
-            **g.get("said", {}),
+        notes().said |= {
             "outcome": "feedback",
             "entries": len(given.entries),
             "stored": taken.stored,
@@ -69,7 +69,7 @@ def feedback_blueprint(site: Site) -> Blueprint:
 
 
 def _reaction(told: Told, client: Client, now: datetime) -> Reaction:
-    return Reaction(now, g.request_id, client.id, told.card, told.outcome, told.reason_code, told.accepted)
+    return Reaction(now, notes().request_id, client.id, told.card, told.outcome, told.reason_code, told.accepted)
 
 
 def _entries(client: Client, told: Iterable[Told], pseudonyms: Pseudonyms, *, comments: bool) -> list[FeedbackEntry]:

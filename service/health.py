@@ -44,7 +44,8 @@ def health_blueprint(site: Site) -> Blueprint:
         if site.stopping:
             # What is under way, and what still comes, is answered; the next call belongs elsewhere.
             served |= {"status": NOT_READY, "stopping": True}
-        return _json(served, 503 if served["status"] == NOT_READY else 200)
+        # Who looks at it looks for this first.
+        return _json({"status": served["status"], **served}, 503 if served["status"] == NOT_READY else 200)
 
     return pages
 

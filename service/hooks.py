@@ -6,7 +6,7 @@ from functools import lru_cache
 from time import monotonic
 
 import msgspec
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from werkzeug.http import parse_options_header
 
 from cards.model import Gap
@@ -18,15 +18,14 @@ from service.errors import BodyTooLarge, Cause, ServiceError, UnknownService, Un
 from service.fhir_access.log import ANOTHER_PATIENT, ObservedFhir, warn_of
 from service.fhir_access.remaining import Remaining
 from service.ledger import IssuedCall
+from service.notes import Call, Notes, notes
 from service.settings import ANYONE, Client
 from service.site import Site
 from service.telemetry import Counts
-from service.traces import Call, leave_traces, note
+from service.traces import leave_traces, note
 
 MEDIA_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
 CHUNK = 64 * 1024
-# Says in `g` that the body was read to its end.
-WHOLE = "body_was_read"
 _LENGTH = re.compile(r"[1-9][0-9]{0,14}")
 JSON = "application/json"
 
@@ -56,12 +55,13 @@ def hooks_blueprint(site: Site) -> Blueprint:
         began = monotonic()
         client = caller(site.trust, service, now, seconds=settings.fhir_seconds)
         waited = monotonic() - began
-        g.tallied = (now, client.id, service.hook)
+        noted = notes()
+        noted.tallied = (now, client.id, service.hook)
         with in_flight.waiting_for_caller():
             body = read_body(longest)
         deviations = request_deviations()
         engine = site.usable_engine()
-        g.call = Call(service, client, now, body)
+        noted.call = Call(service, client, now, body)
         today, reader = now.astimezone(zone).date(), ObservedFhir(Remaining(site.fhir, waited))
         documented = site.memory.of(client, engine.catalogue, today)
         try:
@@ -69,17 +69,16 @@ def hooks_blueprint(site: Site) -> Blueprint:
         except ServiceError:
             note(site.recorder, reads=reader.calls())
             counts.add(reader.words())
-            g.said = {**g.get("said", {}), **reader.said()}
+            noted.said |= reader.said()
             raise
         if given.issued:
             site.ledger.put(_issued(given, service, engine, client, now))
-        g.given = given
+        noted.given = given
         note(site.recorder, reads=given.fhir_calls, exceptions=given.exceptions)
         deviations += given.deviations
-        said, words = g.said, (*reader.words(given.trace.fhir), *_mixed_up(given))
-        _tell(counts, deviations, words)
-        g.said = {
-            **said,
+        words = (*reader.words(given.trace.fhir), *_mixed_up(given))
+        _tell(counts, deviations, words, noted)
+        noted.said |= {
             "outcome": given.outcome,
             "rules": given.rules,
             "indicators": given.indicators,
@@ -93,10 +92,10 @@ def hooks_blueprint(site: Site) -> Blueprint:
     return pages
 
 
-def _tell(counts: Counts, deviations: tuple[str, ...], words: tuple[str, ...]) -> None:
+def _tell(counts: Counts, deviations: tuple[str, ...], words: tuple[str, ...], noted: Notes) -> None:
     if deviations or words:
         counts.add((*deviations, *words))
-        warn_of(words, g.said, g.request_id)
+        warn_of(words, noted.said, noted.request_id)
 
 
 def _mixed_up(given: Answer) -> tuple[str, ...]:
@@ -125,7 +124,7 @@ def caller(
     remote = environ.get("REMOTE_ADDR")
     client = trust.authenticate(given, remote, service.id, now, feedback=feedback, seconds=seconds)
     if client is not ANYONE:
-        g.said = {**g.get("said", {}), "client": client.id}
+        notes().said |= {"client": client.id}
     return client
 
 
@@ -143,7 +142,7 @@ def read_body(limit: int, remedy: str = "Send less, or raise max_body_bytes.") -
         size += len(part)
     if size > limit:
         raise BodyTooLarge(f"The request body is longer than {limit} bytes. {remedy}")
-    setattr(g, WHOLE, True)
+    notes().body_read = True
     return b"".join(parts)
 
 
@@ -152,7 +151,7 @@ def named_service(service_id: str) -> Service:
     service = service_by_id(service_id)
     if service is None:
         raise UnknownService("No CDS service has this id. Take the id from GET /cds-services.")
-    g.said = {"service": service.id, "hook": service.hook}
+    notes().said = {"service": service.id, "hook": service.hook}
     return service
 
 

@@ -1,15 +1,15 @@
 """Which cards an answer issued, and under which uuids: what feedback is matched to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cards import Assessment
 from cards.model import Card, Suggestion
 from service.wire import Ids
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(msgspec.Struct, frozen=True):
     """One card. `ingredients` are those of its finding; `suggestions` maps uuid to kind, without ids of the record.
 
     `shown` is false for a card that a silent rule or client kept back.

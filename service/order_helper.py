@@ -9,7 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from cards import Catalogue
 from cards.model import Code, System
@@ -18,6 +18,7 @@ from service import wire
 from service.discovery import ORDER_HELPER
 from service.errors import UnknownService
 from service.hooks import caller, read_body, request_deviations
+from service.notes import notes
 from service.site import Site
 from service.trust import is_loopback
 from service.wire.orders import new_medication_request
@@ -37,7 +38,7 @@ def order_helper_blueprint(site: Site) -> Blueprint:
             raise UnknownService("The order helper is for this machine alone.")
 
     def called(*, feedback: bool = False) -> bytes:
-        g.said = {"service": ORDER_HELPER.id, "hook": ORDER_HELPER.hook, "outcome": "order-helper"}
+        notes().said = {"service": ORDER_HELPER.id, "hook": ORDER_HELPER.hook, "outcome": "order-helper"}
         caller(site.trust, ORDER_HELPER, site.clock(), feedback=feedback)
         body = read_body(site.settings.max_body_bytes)
         request_deviations()

@@ -90,16 +90,17 @@ class _Collection:
     allergies: bool = False
 
     def add(self, key: str, delivery: Delivery) -> None:
+        kinds = delivery.kinds
         self.resources += delivery.resources
-        self._note_supplied(key, delivery)
-        self._note_gaps(key, delivery)
+        self._note_supplied(key, delivery, kinds)
+        self._note_gaps(key, delivery, kinds)
         if delivery.wrapped:
             self.deviations.append(Deviation.PREFETCH_WRAPPED)
         if delivery.garbage:
             self.deviations.append(Deviation.PREFETCH_UNREADABLE)
 
-    def _note_supplied(self, key: str, delivery: Delivery) -> None:
-        answered, kinds = delivery.is_null or delivery.is_bundle, delivery.kinds
+    def _note_supplied(self, key: str, delivery: Delivery, kinds: frozenset[str]) -> None:
+        answered = delivery.is_null or delivery.is_bundle
         if key in _MEDICATION_KEYS:
             self.medications = self.medications or answered
         elif key not in PREFETCH:
@@ -108,8 +109,7 @@ class _Collection:
         self.conditions = self.conditions or (key == _CONDITIONS_KEY and answered) or "Condition" in kinds
         self.allergies = self.allergies or (key == _ALLERGIES_KEY and answered) or "AllergyIntolerance" in kinds
 
-    def _note_gaps(self, key: str, delivery: Delivery) -> None:
-        kinds = delivery.kinds
+    def _note_gaps(self, key: str, delivery: Delivery, kinds: frozenset[str]) -> None:
         medication = key in _MEDICATION_KEYS or not kinds.isdisjoint(_MEDICATION_TYPES)
         condition = key == _CONDITIONS_KEY or "Condition" in kinds
         allergy = key == _ALLERGIES_KEY or "AllergyIntolerance" in kinds

@@ -3,42 +3,27 @@
 Each runs after the answer is made, and none can change it.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
-from cards.detect import DocumentedException
 from service import wire
-from service.answer import Answer, Engine
+from service.answer import Engine
 from service.audit.decision import Decision
 from service.audit.trail import Trail
-from service.discovery import Service
 from service.errors import ServiceError
-from service.fhir_access.fetch import FhirCall
+from service.notes import Call, notes
 from service.recording.format import Exchange
 from service.recording.recorder import Recorder
-from service.settings import ANYONE, Client, Settings
+from service.settings import ANYONE, Settings
 from service.site import Site
 from service.tallies import FAILED, REFUSED, Tallies
 
 KNOWLEDGE_HEADER = "X-Knowledge"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call that was read; the view keeps it in `g.call`, and its answer in `g.given`."""
-
-    service: Service
-    client: Client
-    now: datetime
-    body: bytes
-    reads: tuple[FhirCall, ...] = ()
-    exceptions: tuple[DocumentedException, ...] = ()
 
 
 def leave_traces(pages: Blueprint, site: Site) -> None:
@@ -62,30 +47,32 @@ def named_knowledge(version: str, sha256: str) -> str:
 def note(recorder: Recorder | None, **found: Any) -> None:
     """Add to what will be recorded of a call, where calls are recorded."""
     if recorder is not None:
-        g.call = replace(g.call, **found)
+        noted = notes()
+        noted.call = replace(noted.call, **found) if noted.call else None
 
 
 def _named_by(response: Response, named: str) -> Response:
     """Name the knowledge that an answer comes from, to those who may have one."""
-    if g.get("call") is not None:
+    if notes().call is not None:
         response.headers[KNOWLEDGE_HEADER] = named
     return response
 
 
 def _tallied(response: Response, tallies: Tallies) -> Response:
     """Count a call of somebody who may call, whatever became of it."""
-    if tallied := g.get("tallied"):
+    noted = notes()
+    if noted.tallied:
         status = response.status_code
-        outcome = g.said["outcome"] if status < 400 else REFUSED if status < 500 else FAILED
-        at, client, hook = tallied
-        tallies.add(at, client, hook, outcome, (perf_counter() - g.began) * 1000)
+        outcome = noted.said["outcome"] if status < 400 else REFUSED if status < 500 else FAILED
+        at, client, hook = noted.tallied
+        tallies.add(at, client, hook, outcome, (perf_counter() - noted.began) * 1000)
     return response
 
 
 def _recorded(response: Response, recorder: Recorder, settings: Settings, engine: Engine) -> Response:
     """Have a call recorded once its answer is on its way; what was refused before its body was read is not."""
-    call: Call | None = g.get("call")
-    if call is not None:
+    noted = notes()
+    if (call := noted.call) is not None:
         exchange = Exchange(
             id=uuid4().hex,
             at=call.now,
@@ -96,7 +83,7 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
             fhir_calls=call.reads,
             status=response.status_code,
             response=response.get_data(),
-            latency_ms=round((perf_counter() - g.began) * 1000, 1),
+            latency_ms=round((perf_counter() - noted.began) * 1000, 1),
             knowledge_version=engine.catalogue.version,
             knowledge_sha256=engine.catalogue.sha256,
             client=None if call.client is ANYONE else call.client.id,
@@ -111,12 +98,12 @@ def _recorded(response: Response, recorder: Recorder, settings: Settings, engine
 
 def _audited(response: Response, trail: Trail, engine: Engine) -> Response:
     """Have an answer entered in the audit trail; what was refused before its body was read decided nothing."""
-    call: Call | None = g.get("call")
-    if call is not None:
-        given: Answer | None = g.get("given")
+    noted = notes()
+    if (call := noted.call) is not None:
+        given = noted.given
         decision = Decision(
             at=call.now,
-            request_id=g.request_id,
+            request_id=noted.request_id,
             service=call.service.id,
             hook=call.service.hook,
             client=call.client.id,

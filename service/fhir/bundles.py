@@ -4,7 +4,6 @@ A typed decode opens the Bundle and looks at the types; no resource is materiali
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -18,8 +17,7 @@ _WRAPPING = frozenset({None, "Bundle", "OperationOutcome"})
 _FATAL = frozenset({"error", "fatal"})
 
 
-@dataclass(slots=True)
-class Delivery:
+class Delivery(msgspec.Struct):
     """What was in one delivered value.
 
     `is_null` and `is_bundle` tell an empty answer from no answer. `failed` means that the sender reports an error,
@@ -27,12 +25,12 @@ class Delivery:
     whose address nobody can read.
     """
 
-    resources: list[Resource] = field(default_factory=list)
+    resources: list[Resource] = msgspec.field(default_factory=list)
     is_null: bool = False
     is_bundle: bool = False
     failed: bool = False
     garbage: bool = False
-    pages: list[str | None] = field(default_factory=list)
+    pages: list[str | None] = msgspec.field(default_factory=list)
     wrapped: bool = False
 
     @property
@@ -43,7 +41,7 @@ class Delivery:
     @property
     def kinds(self) -> frozenset[str]:
         """Return the types of the resources."""
-        return frozenset(resource.kind for resource in self.resources)
+        return frozenset([resource.kind for resource in self.resources])
 
     @property
     def broken(self) -> bool:
@@ -95,7 +93,7 @@ class _Regular(msgspec.Struct, rename="camel"):
     @property
     def is_bundle(self) -> bool:
         """Say whether it is one, whose entries are entries and no resources in their place."""
-        return self.resource_type == "Bundle" and all(item.resource_type is None for item in self.entry)
+        return self.resource_type == "Bundle" and not [item for item in self.entry if item.resource_type is not None]
 
 
 class _Issue(msgspec.Struct):

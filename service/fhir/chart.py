@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from cards.model import AllergyFact, ConditionFact, Gap, MedicationFact, Origin
 from cards.recognise import Recogniser
@@ -19,8 +20,7 @@ from service.fhir.versions import Writing, writing_of
 from service.wire import Deviation, FhirVersion
 
 
-@dataclass(frozen=True, slots=True)
-class ChartReading:
+class ChartReading(msgspec.Struct, frozen=True):
     """The facts of the record, in the order of delivery, and what is missing from them.
 
     `unidentified` are the medication entries whose drug nothing names. `counts` has the number of delivered resources
@@ -32,9 +32,9 @@ class ChartReading:
     allergies: tuple[AllergyFact, ...] = ()
     birth_date: date | None = None
     unidentified: tuple[MedicationFact, ...] = ()
-    gaps: Mapping[Gap, int] = field(default_factory=dict)
+    gaps: Mapping[Gap, int] = msgspec.field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = msgspec.field(default_factory=dict)
     writings: tuple[Writing, ...] = ()
 
     @property
@@ -68,7 +68,7 @@ def read_chart(
         tuple(reader.unidentified),
         dict(reader.gaps),
         tuple(reader.deviations),
-        dict(Counter(item.kind for item in delivered if item.kind in _READ)),
+        {kind: count for kind, count in Counter([item.kind for item in delivered]).items() if kind in _READ},
         tuple(reader.writings),
     )
 
@@ -78,32 +78,31 @@ _READ = frozenset({*KINDS, "Medication", "Condition", "AllergyIntolerance", "Pat
 
 def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     """Leave out a resource that was delivered twice, say under two prefetch keys."""
-    seen: dict[tuple[str, str], list[Resource]] = {}
+    first: dict[tuple[str, str], Resource] = {}
+    others: set[bytes] = set()
     kept: list[Resource] = []
     for resource in resources:
-        if resource.id:
-            same = seen.setdefault((resource.kind, resource.id), [])
-            if any(bytes(other.raw) == bytes(resource.raw) for other in same):
+        if resource.id and (known := first.setdefault((resource.kind, resource.id), resource)) is not resource:
+            if (text := bytes(resource.raw)) in others or text == bytes(known.raw):
                 continue
-            same.append(resource)
+            others.add(text)
         kept.append(resource)
     return tuple(kept)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     patient: str
     library: MedicationLibrary
     recogniser: Recogniser
     hint: FhirVersion | None = None
-    medications: list[MedicationFact] = field(default_factory=list)
-    conditions: list[ConditionFact] = field(default_factory=list)
-    allergies: list[AllergyFact] = field(default_factory=list)
-    unidentified: list[MedicationFact] = field(default_factory=list)
+    medications: list[MedicationFact] = msgspec.field(default_factory=list)
+    conditions: list[ConditionFact] = msgspec.field(default_factory=list)
+    allergies: list[AllergyFact] = msgspec.field(default_factory=list)
+    unidentified: list[MedicationFact] = msgspec.field(default_factory=list)
     birth_date: date | None = None
-    gaps: Counter[Gap] = field(default_factory=Counter)
-    deviations: list[Deviation] = field(default_factory=list)
-    writings: list[Writing] = field(default_factory=list)
+    gaps: Counter[Gap] = msgspec.field(default_factory=Counter)
+    deviations: list[Deviation] = msgspec.field(default_factory=list)
+    writings: list[Writing] = msgspec.field(default_factory=list)
 
     def read(self, resource: Resource, index: int) -> None:
         if resource.kind in KINDS:

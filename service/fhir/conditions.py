@@ -1,9 +1,10 @@
 """Problems, allergies and the patient: resources to facts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from cards.model import AllergyFact, Code, ConditionFact
 from cards.recognise import Recogniser
@@ -36,8 +37,7 @@ def _names(concept: Concept | EitherMedication | None) -> list[str]:
     return [text for text in texts if text]
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionReading:
+class ConditionReading(msgspec.Struct, frozen=True):
     """A problem and what was odd about its resource."""
 
     fact: ConditionFact

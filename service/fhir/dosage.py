@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from service.fhir.dates import LONGEST_DAYS, first_day, last_day, later
 
@@ -39,8 +40,7 @@ _TABLETS = frozenset(
 _SHORTEST_INTERVAL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True):
     """What the dosage instructions of one order say together."""
 
     start: date | None = None

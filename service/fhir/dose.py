@@ -5,10 +5,11 @@ Structure and text of a dosage have to agree; what is doubtful is unknown. Reads
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from typing import Any
+
+from msgspec.structs import replace
 
 from cards.model import DoseStep
 from service.fhir.dates import first_day, last_day

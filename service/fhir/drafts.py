@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from msgspec import ValidationError, convert
 
 from cards.model import MedicationFact, Origin, Recognised
@@ -79,8 +80,7 @@ class Drafts:
         return tuple(draft for draft in self.items if draft.unidentified and not draft.other_patient)
 
 
-@dataclass(frozen=True, slots=True)
-class DraftFacts:
+class DraftFacts(msgspec.Struct, frozen=True):
     """The facts of the drafts that order an ingredient of the catalogue, and what was odd about them."""
 
     medications: tuple[MedicationFact, ...]

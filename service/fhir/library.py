@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from cards.model import Code, System
 from cards.recognise import Recogniser
@@ -39,8 +40,7 @@ _DEEPEST = 4
 _SERVICE_SYSTEMS = frozenset({System.HCPCS, System.RXNORM, System.LOCAL})
 
 
-@dataclass(frozen=True, slots=True)
-class Drug:
+class Drug(msgspec.Struct, frozen=True):
     """Everything a resource says about which drug it means and where it goes.
 
     `chosen` is false where no drug has been picked yet: there is no word, no code and no reference. `identified` is
@@ -73,8 +73,7 @@ class Drug:
         return Place(tuple(dict.fromkeys(places)), tuple(dict.fromkeys(texts)))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a drug goes, by codes and by words."""
 
     codes: tuple[Code, ...]
@@ -175,7 +174,8 @@ def is_other_drug(concept: Concept, recogniser: Recogniser) -> bool:
     for coding in concept.coding or ():
         names.append(coding.display or "")
         found += systems.codes(coding.system, coding.code, recogniser.local)
-    return bool(found or "".join(names).strip()) and not recogniser.may_know(found, names)
+    text = "\n".join(names)
+    return bool(found or text.strip()) and not recogniser.may_know(found, text)
 
 
 def is_modified(medication: MedicationScan) -> bool:
@@ -183,22 +183,21 @@ def is_modified(medication: MedicationScan) -> bool:
     return bool(medication.modifier_extension or medication.implicit_rules)
 
 
-@dataclass(slots=True)
-class _Naming:
+class _Naming(msgspec.Struct):
     """What is said of one drug so far. `inside` is what the resource contains that is being read."""
 
     library: MedicationLibrary
-    codes: list[Code] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    forms: list[Concept] = field(default_factory=list)
+    codes: list[Code] = msgspec.field(default_factory=list)
+    names: list[str] = msgspec.field(default_factory=list)
+    forms: list[Concept] = msgspec.field(default_factory=list)
     picked: bool = False
     coded: bool = False
     referred: bool = False
     modified: bool = False
-    missing: list[str] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
+    missing: list[str] = msgspec.field(default_factory=list)
+    parts: list[str] = msgspec.field(default_factory=list)
     # A Medication that many items refer to, or that refers to itself, is read once; what it is contained in is held.
-    seen: dict[tuple[str, int], Inside] = field(default_factory=dict)
+    seen: dict[tuple[str, int], Inside] = msgspec.field(default_factory=dict)
 
     def drug(self, dosages: tuple[Dosage, ...]) -> Drug:
         identified = self.coded or bool(self.names)

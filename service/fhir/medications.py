@@ -1,9 +1,10 @@
 """Medication resources to medication facts: second look at what the first one found to be of interest."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from cards.model import Code, DoseStep, Kind, MedicationFact, Origin, StatedOutcome
 from cards.recognise import Named, Recogniser
@@ -37,8 +38,7 @@ _EXPLAINED = _ENDED | {"completed", "on-hold"}
 _DATES = ("effectiveDateTime", "whenHandedOver", "whenPrepared", "dateAsserted")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """A fact and what was odd about its resource."""
 
     fact: MedicationFact
@@ -108,8 +108,7 @@ def deviations_of(parsed: Parsed) -> tuple[Deviation, ...]:
     return (*repaired, Deviation.RESOURCE_TYPES) if parsed.reshaped else repaired
 
 
-@dataclass(frozen=True, slots=True)
-class _Members:
+class _Members(msgspec.Struct, frozen=True):
     values: dict[str, Any]
     doubts: tuple[str, ...] = ()
 

@@ -11,11 +11,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fhir_core.fhirabstractmodel import FHIRAbstractModel
-from pydantic import ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from service.fhir.projection import Spec
+from service.fhir.quick import quickened
 
-_CONFIG = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+class Narrow(BaseModel):
+    """A narrow model. An element that its type does not have in its version is absent, like one that is not given."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give None for an element that was cut away, or that only other versions have."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return None
 
 
 def narrowed(model: Any, elements: Mapping[str, Any]) -> Any:
@@ -35,7 +46,7 @@ def narrowed(model: Any, elements: Mapping[str, Any]) -> Any:
     checks: dict[str, Any] = {}
     if required or needed or made:
         checks["given"] = model_validator(mode="before")(_given(required, needed, made))
-    return create_model(model.__name__, __config__=_CONFIG, __validators__=checks, **types)
+    return create_model(model.__name__, __base__=Narrow, __validators__=checks, **types)
 
 
 def _of(field: Any, name: str) -> Any:
@@ -44,7 +55,9 @@ def _of(field: Any, name: str) -> Any:
 
 def _type(annotation: Any, spec: Spec) -> Any:
     """Return the type of an element: that of fhir.resources, with nested models cut too. Absent is always allowed."""
-    if spec is None or spec == [None]:
+    if spec is None:
+        return quickened(annotation)
+    if spec == [None]:
         return annotation
     inner: Any = narrowed(_model(annotation), spec[0] if isinstance(spec, list) else spec)
     return list[inner] | None if isinstance(spec, list) else inner | None

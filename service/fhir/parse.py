@@ -8,9 +8,9 @@ value of the record.
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pydantic
 
 from service.fhir.narrow import narrowed
@@ -37,8 +37,7 @@ _REFUSALS = (KeyError, TypeError, ValueError, AttributeError, RecursionError, Ar
 _Path = tuple[int | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """A resource as its model. `model` is None where even the repaired projection was refused.
 
     `filled` names the required members that were missing: their value in the model is a placeholder. `reshaped` says
@@ -48,7 +47,7 @@ class Parsed:
     model: Any
     doubts: tuple[str, ...] = ()
     filled: frozenset[str] = frozenset()
-    reads: Mapping[str, Read] = field(default_factory=dict)
+    reads: Mapping[str, Read] = msgspec.field(default_factory=dict)
     reshaped: bool = False
 
     def get(self, name: str) -> Any:
@@ -105,8 +104,7 @@ def parse_whole(projection: Projection) -> Parsed:
     return Parsed(None, doubts, reshaped=projection.reshaped)
 
 
-@dataclass(slots=True)
-class _Repair:
+class _Repair(msgspec.Struct):
     members: dict[str, Any]
     doubts: list[str]
     filled: set[str]

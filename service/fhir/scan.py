@@ -7,7 +7,6 @@ shape or left out, so that a resource is never lost to a wrong type.
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -154,8 +153,7 @@ class Peek(msgspec.Struct, rename="camel"):
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(msgspec.Struct, frozen=True):
     """A delivered resource that nobody has read yet: its type, its JSON, and the address that its Bundle gave it.
 
     `seen` is what a glance at it showed where the Bundle was opened.
@@ -165,7 +163,7 @@ class Resource:
     raw: msgspec.Raw
     id: str | None = None
     url: str | None = None
-    seen: Glance | None = field(default=None, compare=False, repr=False)
+    seen: Glance | None = None
 
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -102,10 +102,11 @@ def codes(address: str | None, value: str | None, local: frozenset[str] = frozen
     An NDC becomes nine digits, labeller and product; ten digits without hyphens can be read in three ways, and give
     three.
     """
-    system = system_of(address) if address else None
     text = value.strip() if value else ""
     if not text:
         return ()
+    # Nearly all systems are written as they should be.
+    system = (_BY_ADDRESS.get(address) or system_of(address)) if address else None
     if system is None:
         # Most systems are none of ours, and most sites have no list of theirs here.
         return _local(address, text, local) if local and address else ()

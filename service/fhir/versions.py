@@ -6,8 +6,9 @@ call says otherwise. Elements: fhir.resources (R4B, R5, STU3), and FHIR 1.0.2 fo
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from service.fhir import dstu2, r4, r5, stu3
 from service.fhir.projection import Shape
@@ -128,11 +129,15 @@ _TYPES: Mapping[str, _Versions] = {
     "MedicationRequest": _3 | _4 | _5,
     "ServiceRequest": _4 | _5,
 }
+# The elements of each type whose form is a mark.
+_FORMED: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(dict.fromkeys(name for mark in (*marks, *_WEAK) for name, form, _ in [mark.partition(":")] if form))
+    for kind, marks in _MARKS.items()
+}
 _PREFERRED = (FhirVersion.R4, FhirVersion.STU3, FhirVersion.DSTU2, FhirVersion.R5)
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
+class Writing(msgspec.Struct, frozen=True):
     """The versions that a resource may be written in, and whether its marks contradict each other."""
 
     possible: _Versions
@@ -152,7 +157,7 @@ class Writing:
 def writing_of(resource: Mapping[str, Any], hint: FhirVersion | None = None) -> Writing:
     """Say in which version a resource is written. `hint` decides between versions that write it alike."""
     kind = str(resource.get("resourceType"))
-    members, dosages = _members(resource), _dosage_members(resource)
+    members, dosages = _members(resource, kind), _dosage_members(resource)
     narrowing = _Narrowing(_TYPES.get(kind, _ALL))
     narrowing.by(_MARKS.get(kind, {}), members)
     narrowing.by(_DOSAGE_MARKS, dosages)
@@ -176,25 +181,22 @@ def version_of_all(writings: Iterable[Writing], record: Iterable[Writing], hint:
     return Writing(told or possible).version
 
 
-@dataclass(slots=True)
-class _Narrowing:
+class _Narrowing(msgspec.Struct):
     possible: _Versions
     mixed: bool = False
 
     def by(self, marks: _Marks, members: frozenset[str]) -> None:
-        for mark, versions in marks.items():
-            if mark in members:
-                self.mixed = self.mixed or not self.possible & versions
-                self.possible = self.possible & versions or self.possible
+        for mark in filter(members.__contains__, marks):
+            left = self.possible & marks[mark]
+            self.mixed = self.mixed or not left
+            self.possible = left or self.possible
 
 
-def _members(resource: Mapping[str, Any]) -> frozenset[str]:
-    """Return the marks that a resource could bear: the names of its elements, alone and with their form, its status."""
-    found: set[str] = set()
-    for name, value in resource.items():
-        if value is not None:
-            found |= {name, f"{name}:{_form(value)}"}
-    return frozenset(found | {f"status={resource.get('status')}"})
+def _members(resource: Mapping[str, Any], kind: str) -> frozenset[str]:
+    """Return the marks that a resource could bear: the names of its elements, with the form of some, its status."""
+    names = [name for name, value in resource.items() if value is not None]
+    formed = [f"{name}:{_form(resource[name])}" for name in _FORMED.get(kind, ()) if resource.get(name) is not None]
+    return frozenset((*names, *formed, f"status={resource.get('status')}"))
 
 
 def _form(value: object) -> str:

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+import msgspec
+
 from service.discovery import PREFETCH
 from service.fhir import Delivery, Resource
 from service.fhir_access.fetch import (
@@ -102,7 +104,7 @@ class ChartReads:
         known = {answer.query.key for answer in self._answers}
         wanted = [Query(name, "Medication", name) for name in names if name not in known]
         return tuple(
-            replace(resource, url=answer.query.key)
+            msgspec.structs.replace(resource, url=answer.query.key)
             for answer in self._answered(wanted[: max(MOST_MEDICATIONS - self._read_singly, 0)])
             for resource in answer.delivery.resources
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 
+import msgspec
 from pydantic import BaseModel
 
 from cards import Catalogue
@@ -107,6 +108,8 @@ def _parts(value: object, left_out: frozenset[str]) -> Iterator[object]:
         yield from value
     elif isinstance(value, BaseModel):
         yield from (getattr(value, name) for name in type(value).model_fields if name not in left_out)
+    elif isinstance(value, msgspec.Struct):
+        yield from (getattr(value, name) for name in value.__struct_fields__ if name not in left_out)
     elif is_dataclass(value):
         yield from (getattr(value, field.name) for field in fields(value) if field.name not in left_out)
 

@@ -6,8 +6,10 @@ click would do differently at a client, or only in part, is said in words.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec.structs import replace
 
 from cards.model import Action, Card, Paragraph, SelectionBehavior, Suggestion
 from cards.text import fit

@@ -34,48 +34,86 @@ def has_update(cards: Sequence[Card]) -> bool:
     return any(action.type == "update" for card in cards for item in card.suggestions for action in item.actions)
 
 
-def _present(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in members.items() if value not in (None, "", [], {})}
+class _Written(msgspec.Struct, rename="camel", omit_defaults=True):
+    """An object of the response, whose members are written in this order; one that holds nothing is left out."""
 
 
-def _card(card: Card, ids: Ids, session: Session) -> dict[str, Any]:
-    return _present(
-        {
-            "uuid": ids(card, None),
-            "summary": card.summary,
-            "detail": card.detail,
-            "indicator": card.indicator.value,
-            "source": _present({"label": card.source_label, "url": card.source_url, "topic": _coding(card.topic)}),
-            "suggestions": [_suggestion(card, item, ids, session) for item in card.suggestions],
-            "selectionBehavior": card.selection.value if card.suggestions else None,
-            "overrideReasons": [_coding(reason) for reason in card.override_reasons],
-            "links": [{"label": link.label, "url": link.url, "type": "absolute"} for link in card.links],
-        }
+class _Coding(_Written):
+    system: str = ""
+    code: str = ""
+    display: str = ""
+
+
+class _Source(_Written):
+    label: str = ""
+    url: str | None = None
+    topic: _Coding | None = None
+
+
+class _Action(_Written):
+    type: str = ""
+    description: str = ""
+    resource_id: str | None = None
+    resource: Mapping[str, Any] | None = None
+
+
+class _Suggestion(_Written):
+    label: str = ""
+    uuid: str = ""
+    is_recommended: bool = False
+    actions: list[_Action] = []
+
+
+class _Link(_Written):
+    label: str = ""
+    url: str = ""
+    type: str = ""
+
+
+class _Card(_Written):
+    uuid: str = ""
+    summary: str = ""
+    detail: str = ""
+    indicator: str = ""
+    source: _Source | None = None
+    suggestions: list[_Suggestion] = []
+    selection_behavior: str | None = None
+    override_reasons: list[_Coding] = []
+    links: list[_Link] = []
+
+
+def _card(card: Card, ids: Ids, session: Session) -> _Card:
+    return _Card(
+        uuid=ids(card, None),
+        summary=card.summary,
+        detail=card.detail,
+        indicator=card.indicator,
+        source=_Source(label=card.source_label, url=card.source_url or None, topic=_coding(card.topic)),
+        suggestions=[_suggestion(card, item, ids, session) for item in card.suggestions],
+        selection_behavior=card.selection if card.suggestions else None,
+        override_reasons=[_coding(reason) for reason in card.override_reasons],
+        links=[_Link(label=link.label, url=link.url, type="absolute") for link in card.links],
     )
 
 
-def _suggestion(card: Card, suggestion: Suggestion, ids: Ids, session: Session) -> dict[str, Any]:
-    return _present(
-        {
-            "label": suggestion.label,
-            "uuid": ids(card, suggestion),
-            "isRecommended": True if suggestion.recommended else None,
-            "actions": [_action(action, session) for action in suggestion.actions],
-        }
+def _suggestion(card: Card, suggestion: Suggestion, ids: Ids, session: Session) -> _Suggestion:
+    return _Suggestion(
+        label=suggestion.label,
+        uuid=ids(card, suggestion),
+        is_recommended=suggestion.recommended,
+        actions=[_action(action, session) for action in suggestion.actions],
     )
 
 
-def _action(action: Action, session: Session) -> dict[str, Any]:
+def _action(action: Action, session: Session) -> _Action:
     kind, write = _WRITERS.get(action.type, (action.type, orders.created))
-    return _present(
-        {
-            "type": kind,
-            "description": action.description,
-            "resourceId": action.resource_id if action.type not in _WRITERS else None,
-            "resource": write(action, session),
-        }
+    return _Action(
+        type=kind,
+        description=action.description,
+        resource_id=action.resource_id if action.type not in _WRITERS else None,
+        resource=write(action, session),
     )
 
 
-def _coding(coding: Coding) -> dict[str, Any]:
-    return _present({"system": coding.system, "code": coding.code, "display": coding.display})
+def _coding(coding: Coding) -> _Coding:
+    return _Coding(system=coding.system, code=coding.code, display=coding.display)

@@ -1,6 +1,7 @@
 """Somebody else's client, in a real browser from another origin: a stand-in with the public sandbox's own rules.
 
-The rules were observed (README, "Connecting the public CDS Hooks sandbox"); the sandbox itself is tried by hand.
+The rules were observed (service/wire/README.md, "Connecting the public CDS Hooks sandbox"); the sandbox itself is tried
+by hand.
 """
 
 import sqlite3

@@ -1,11 +1,11 @@
 """Generated patients: few medicines, every kind and status, dates that crowd around the ends of the windows."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from typing import TypeVar
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cards import Policy, Question, load_catalogue
 from cards.model import INDICATORS, ConditionFact, Hook, Kind, MedicationFact, Origin, PatientRecord, Recognised

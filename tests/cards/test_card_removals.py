@@ -1,9 +1,9 @@
 """One suggestion for each draft of a pair that can be taken back, and no other."""
 
-import dataclasses
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from cards import Policy
@@ -114,7 +114,7 @@ def test_a_biologic_can_be_removed_with_a_transplant_on_record() -> None:
 
 
 def test_an_order_without_an_id_cannot_be_removed() -> None:
-    nameless = dataclasses.replace(draft("upadacitinib"), id=None, ref="draftOrders.entry[0]")
+    nameless = msgspec.structs.replace(draft("upadacitinib"), id=None, ref="draftOrders.entry[0]")
     one = card([nameless, chart("adalimumab")])
     assert one.indicator is Indicator.WARNING
     assert one.suggestions == ()

@@ -1,12 +1,12 @@
 """What must not change the answer: the order of the resources, their ids, what is irrelevant, the day of the year."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cards import Question, evaluate
 from cards.model import (
@@ -208,7 +208,7 @@ def test_only_the_distance_between_days_matters(case: tuple[PatientRecord, Quest
 def moved_fact(fact: F, move: Callable[[date], date]) -> F:
     """Return a fact with every day moved."""
     days: dict[str, Any] = {
-        item.name: move(day) for item in fields(fact) if isinstance(day := getattr(fact, item.name), date)
+        name: move(day) for name in fact.__struct_fields__ if isinstance(day := getattr(fact, name), date)
     }
     return replace(fact, **days)
 

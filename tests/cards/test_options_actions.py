@@ -1,9 +1,9 @@
 """Rules 1, 2, 6 and 7 of the options card: what a click changes, and beside it what no click may change."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from cards.model import AllergyFact, Code, Kind, MedicationFact, Origin, System
 from cards.options import Form, TextOnly

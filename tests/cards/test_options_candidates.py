@@ -1,9 +1,9 @@
 """Rules 3, 4 and 8 to 10 of the options card: who is offered and recommended, and beside it who is not."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cards import Policy
 from cards.history import Trial

@@ -1,9 +1,10 @@
 """What a site may change: a rule kept silent, and an exception that somebody documented."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import date, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from cards import Policy, Question, evaluate, load_catalogue
 from cards.detect import Ceiling, DocumentedException
@@ -52,10 +53,10 @@ def test_a_documented_exception_makes_the_warning_information_and_says_how_long(
 @pytest.mark.parametrize(
     "other",
     [
-        replace(EXCEPTION, until=ON - timedelta(days=1)),
-        replace(EXCEPTION, on=ON + timedelta(days=1)),
-        replace(EXCEPTION, rule="upadacitinib-jak"),
-        replace(EXCEPTION, ingredients=frozenset({"upadacitinib", "vedolizumab"})),
+        dataclasses.replace(EXCEPTION, until=ON - timedelta(days=1)),
+        dataclasses.replace(EXCEPTION, on=ON + timedelta(days=1)),
+        dataclasses.replace(EXCEPTION, rule="upadacitinib-jak"),
+        dataclasses.replace(EXCEPTION, ingredients=frozenset({"upadacitinib", "vedolizumab"})),
     ],
     ids=["over", "not yet", "of another rule", "on another partner"],
 )

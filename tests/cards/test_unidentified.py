@@ -1,9 +1,9 @@
 """An entry whose drug nothing names leaves a doubt only where some drug of the rules would still count."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from cards import load_catalogue
 from cards.model import Kind, MedicationFact, Origin
@@ -39,7 +39,7 @@ def _ago(days: int) -> date:
     ],
 )
 def test_what_never_was_therapy_leaves_no_doubt(change: dict[str, object]) -> None:
-    assert _doubts(replace(REQUEST, **change)) == 0  # type: ignore[arg-type]
+    assert _doubts(replace(REQUEST, **change)) == 0
 
 
 @pytest.mark.parametrize("status", ["active", "on-hold", "unknown", None])

@@ -15,6 +15,7 @@ from importlib.resources import files as files_of
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -342,8 +343,10 @@ def test_every_code_of_every_problem_means_the_same_to_a_recogniser_of_the_expor
         for code in codes_of(lists)
     }
     # And what stands one character below or beside them.
-    asked |= {replace(code, value=code.value + end) for code in asked for end in ("1", ".1")}
-    asked |= {replace(code, system=system) for code in asked for system in (System.ICD10, System.ICD10CM)}
+    asked |= {msgspec.structs.replace(code, value=code.value + end) for code in asked for end in ("1", ".1")}
+    asked |= {
+        msgspec.structs.replace(code, system=system) for code in asked for system in (System.ICD10, System.ICD10CM)
+    }
     assert len(asked) > 2000
     assert [code for code in asked if ours.condition([code]) != theirs.condition([code])] == []
 

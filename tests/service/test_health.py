@@ -32,6 +32,7 @@ def test_readiness_says_what_is_served(shell: Shell) -> None:
     )
     response = client.get("/readyz")
     assert response.status_code == 200
+    assert next(iter(response.get_json())) == "status"
     assert response.get_json() == {
         "status": "ready",
         "clientsWithKeys": 0,

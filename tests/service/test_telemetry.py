@@ -34,12 +34,15 @@ def withheld(monkeypatch: pytest.MonkeyPatch) -> Counts:
 
 
 def _keys(tree: ast.AST) -> Iterator[str]:
-    """Yield the names of all fields that a module hands to the log: of its calls of write, and of what it says in g."""
+    """Yield the names of the fields that a module hands to the log: of its calls of write, and what it says."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="telemetry"), attr="write")):
                 yield from (word.arg for word in node.keywords if word.arg and word.arg != "level")
-            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="g"), attr="said")], value=ast.Dict(keys=keys)):
+            case (
+                ast.Assign(targets=[ast.Attribute(attr="said")], value=ast.Dict(keys=keys))
+                | ast.AugAssign(target=ast.Attribute(attr="said"), value=ast.Dict(keys=keys))
+            ):
                 yield from (str(key.value) for key in keys if isinstance(key, ast.Constant))
 
 
