@@ -98,6 +98,11 @@ def neighbours(dice: Random) -> list[Json]:
     return [item for each in many if isinstance(item := broken(dice, each), dict)]
 
 
+def _picked(dice: Random, values: Sequence[Any]) -> Any:
+    """Pick one of the values, as a copy: a request is broken in several places, and one may be within another."""
+    return copy.deepcopy(dice.choice(values))
+
+
 def _draft(dice: Random, key: str, name: str, chart: Sequence[Json]) -> Json:
     orders = [item["id"] for item in chart if item["resourceType"] in ("MedicationRequest", "MedicationOrder")]
     others: Json = {"medicationCodeableConcept": _concept(dice, name), "authoredOn": _day(dice)}
@@ -111,7 +116,7 @@ def _draft(dice: Random, key: str, name: str, chart: Sequence[Json]) -> Json:
 
 def _resource(dice: Random, key: str, name: str) -> Json:
     kind = dice.choice(tuple(_STATUSES))
-    status = dice.choice(_STATUSES[kind]) if dice.random() < 0.9 else dice.choice(_ODD_STATUSES)
+    status = dice.choice(_STATUSES[kind]) if dice.random() < 0.9 else _picked(dice, _ODD_STATUSES)
     others: Json = {"medicationCodeableConcept": _concept(dice, name), "status": status}
     day = _day(dice)
     match kind:
@@ -207,7 +212,7 @@ def _problem(dice: Random) -> Json:
 
 def _day(dice: Random) -> Any:
     if dice.random() < 0.15:
-        return dice.choice(_ODD_DAYS)
+        return _picked(dice, _ODD_DAYS)
     day = ON - timedelta(days=dice.choice((0, 1, 3, 14, 28, 70, 98, 200, 400, -1, -30)))
     return f"{day}{dice.choice(('', '', 'T10:00:00Z', 'T23:30:00-05:00', 'T10:00'))}"
 
@@ -256,7 +261,7 @@ def _sent(dice: Random, made: Json) -> Json:
                     "issue": [{"severity": "error", "code": "exception"}],
                 }
             case 4:
-                fetched[key] = dice.choice(_JUNK)
+                fetched[key] = _picked(dice, _JUNK)
             case 5:
                 fetched[dice.choice(("other", "item1"))] = fetched.pop(key)
     return made
@@ -280,7 +285,7 @@ def _drop(_: Random, holder: Any, key: Any) -> None:
 
 
 def _spoil(dice: Random, holder: Any, key: Any) -> None:
-    holder[key] = copy.deepcopy(dice.choice(_JUNK))
+    holder[key] = _picked(dice, _JUNK)
 
 
 def _say(dice: Random, holder: Any, key: Any) -> None:
@@ -322,7 +327,7 @@ def _retype(dice: Random, holder: Any, key: Any) -> None:
             ("Bundle", "Medication", "MedicationOrder", "ServiceRequest", "Patient", "", 1)
         )
     else:
-        holder[key] = dice.choice(_ODD_DAYS)
+        holder[key] = _picked(dice, _ODD_DAYS)
 
 
 _BREAKS: tuple[Callable[[Random, Any, Any], None], ...] = (
