@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
+import msgspec
 from msgspec.structs import replace
 
 from cards import Assessment, Catalogue, Overlaid, Policy, Question, Recogniser, evaluate
@@ -138,8 +139,7 @@ class Trace:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A hook response and what to count of it.
 
     `outcome` is `out-of-scope`, `complete` or `incomplete`; `assessment` is None where the call was out of scope.
@@ -161,7 +161,7 @@ class Answer:
     silent: bool = False
     fhir_calls: tuple[FhirCall, ...] = ()
     profile: Profile = "spec"
-    reshaped: Mapping[Reshaped, int] = field(default_factory=dict)
+    reshaped: Mapping[Reshaped, int] = msgspec.field(default_factory=dict)
     issued: tuple[Issued, ...] = ()
     patient: str = ""
     user: str | None = None

@@ -1,11 +1,11 @@
 """The Flask application: wiring only. Every answer gets a request id, CORS headers and one log line."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -60,6 +60,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Application(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Take a view as it is: none of ours is a coroutine, which Flask else asks of five functions in every call."""
+        return func
+
+
 def create_app(
     settings: Settings,
     *,
@@ -75,7 +81,7 @@ def create_app(
     Raises SettingsError if the settings name a rule that the knowledge does not have, recordings that cannot be made,
     or certificates of a FHIR server that cannot be read.
     """
-    app = Flask("service", static_folder=None)
+    app = _Application("service", static_folder=None)
     # An answer is never a redirect: browsers refuse one for a preflight.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

@@ -208,6 +208,8 @@ def configure_logging(level: str) -> None:
     """Have this process, and those it forks, write JSON lines and nothing else; warnings of libraries too."""
     dictConfig(logging_config(level))
     logging.captureWarnings(capture=True)
+    # A line of ours names none of them, and to find them out costs each line a call of the system (Logging HOWTO).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def logging_config(level: str) -> dict[str, Any]:

@@ -4,11 +4,11 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cards import Catalogue, load_catalogue
@@ -117,7 +117,7 @@ def answer_with(shell: Shell) -> Callable[..., None]:
     """Change what the fake engine answers."""
 
     def change(**changed: Any) -> None:
-        shell.gives = replace(shell.gives, **changed)
+        shell.gives = msgspec.structs.replace(shell.gives, **changed)
 
     return change
 

@@ -6,7 +6,6 @@ What a client gets wrong but can only mean one thing is served and named in `dev
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -50,8 +49,7 @@ class Deviation(StrEnum):
     DRAFTS_OF_SEVERAL_VERSIONS = "drafts-of-several-versions"
 
 
-@dataclass(frozen=True, slots=True)
-class HookRequest:
+class HookRequest(msgspec.Struct, frozen=True):
     """A hook call, as far as it can be understood without its prefetch.
 
     `selections` are references `Type/id` into `drafts`, or None where nothing usable was selected: then every draft is.
@@ -69,7 +67,7 @@ class HookRequest:
     drafts: tuple[dict[str, Any], ...] = ()
     full_urls: tuple[str | None, ...] = ()
     prefetch: Mapping[str, msgspec.Raw] | None = None
-    fhir: FhirOffer = field(default_factory=FhirOffer)
+    fhir: FhirOffer = msgspec.field(default_factory=FhirOffer)
     fhir_version: FhirVersion | None = None
     deviations: tuple[Deviation, ...] = ()
 
