@@ -483,6 +483,7 @@ def _earlier(day: date | None, on: date) -> date | None:
     return min(day, on) if day else None
 
 
-def _strongest_first(item: Contribution) -> tuple[int, int, str]:
+def _strongest_first(item: Contribution) -> tuple[int, int, bool, str]:
     latest = item.last or item.fact.authored or item.fact.start or date.min
-    return -STRENGTH[item.state], -latest.toordinal(), item.fact.ref
+    # What a replaced order capped ends with it, and is no end of its own.
+    return -STRENGTH[item.state], -latest.toordinal(), item.basis is not Basis.REPLACED, item.fact.ref

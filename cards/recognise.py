@@ -153,7 +153,7 @@ class Recogniser:
         self._conditions, self._prefixes = _condition_index(catalogue)
         self._prefix_lengths = sorted({len(prefix) for _, prefix in self._prefixes})
         dotted = {value for system, value in (*self._conditions, *self._prefixes) if system in _DOTTED}
-        self._stem = min(map(len, dotted), default=0)
+        self._stem = min(map(len, dotted or {""}))
         self._stems = frozenset(value[: self._stem] for value in dotted)
 
     def _index(self, catalogue: Vocabulary) -> None:

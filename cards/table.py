@@ -10,7 +10,8 @@ from cards.exposure import Basis, Contribution, Exposure
 from cards.model import State
 from cards.text import day, escape
 
-_PLACES = {basis: place for place, basis in enumerate(Basis)}
+# What is in force or replaced is told before the doses and stops of the past, of which there may be too many.
+_TOLD = (Basis.DRAFT, Basis.ACTIVE, Basis.REPLACED, Basis.LAPSE, Basis.ADMINISTRATION, Basis.DISPENSE, Basis.STOP)
 _LONGEST_TABLE = 6
 _LONGEST_DATES = 4
 
@@ -82,7 +83,7 @@ def _telling(items: Iterable[Contribution]) -> list[Contribution]:
     first: dict[Basis, Contribution] = {}
     for item in items:
         first.setdefault(item.basis, item)
-    return sorted(first.values(), key=lambda item: _PLACES[item.basis])
+    return sorted(first.values(), key=lambda item: _TOLD.index(item.basis))
 
 
 def _of_one(item: Contribution, words: Mapping[str, str], on: date) -> Iterator[str]:

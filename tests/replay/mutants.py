@@ -83,14 +83,17 @@ class _Place:
 
 
 def _places(tree: ast.Module) -> dict[ast.AST, _Place]:
-    """Return the place of every node but those of decorators, which decide nothing here."""
+    """Return the place of every node but what decides nothing here, or cannot be put into a class that is in use.
+
+    Those are decorators and the keywords of a class; and the defaults of a struct, which its type holds.
+    """
     places: dict[ast.AST, _Place] = {}
 
     def enter(node: ast.AST, place: _Place) -> None:
         for name, value in ast.iter_fields(node):
             inside = name == "body" and isinstance(node, ast.FunctionDef)
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and name != "decorator_list":
+                if isinstance(child, ast.AST) and not _is_left_out(node, name, child):
                     here = _Place(place.name, _lines(child, place.lines), place.at_import and not inside)
                     places[child] = here
                     if isinstance(child, ast.FunctionDef | ast.ClassDef):
@@ -99,6 +102,13 @@ def _places(tree: ast.Module) -> dict[ast.AST, _Place]:
 
     enter(tree, _Place())
     return places
+
+
+def _is_left_out(node: ast.AST, name: str, child: ast.AST) -> bool:
+    if not isinstance(node, ast.ClassDef):
+        return name == "decorator_list"
+    struct = any(ast.unparse(base) == "msgspec.Struct" for base in node.bases)
+    return name in {"decorator_list", "keywords"} or (struct and isinstance(child, ast.AnnAssign))
 
 
 def _lines(node: ast.AST, around: range) -> range:
