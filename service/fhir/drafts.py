@@ -170,10 +170,13 @@ def draft_facts(drafts: Drafts) -> DraftFacts:
 
 def service_texts(drafts: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """Return the texts of the tests and procedures that are ordered, as actions of ours would have written them."""
-    ordered = (
-        draft for draft in drafts if draft.get("resourceType") in _SERVICES and draft.get("status") not in _NO_ORDER
-    )
+    ordered = (draft for draft in drafts if draft.get("resourceType") in _SERVICES and not _is_withdrawn(draft))
     return frozenset(text for draft in ordered for text in _texts(draft))
+
+
+def _is_withdrawn(draft: Mapping[str, Any]) -> bool:
+    status = draft.get("status")
+    return isinstance(status, str) and status in _NO_ORDER
 
 
 def _texts(draft: Mapping[str, Any]) -> Iterator[str]:

@@ -16,23 +16,24 @@ def smallest(value: Any, fails: Callable[[Any], bool]) -> Any:
 
 def _smaller(value: Any) -> Iterator[Any]:
     """Give the next simpler forms of a value, those that take away the most first."""
-    for path in sorted(_paths(value), key=len):
+    for path in sorted(paths(value), key=len):
         yield _without(value, path)
         part = _at(value, path)
         if isinstance(part, (dict, list)) and part:
-            yield _with(value, path, type(part)())
+            yield replaced(value, path, type(part)())
         if isinstance(part, list) and len(part) == 1:
-            yield _with(value, path, part[0])
+            yield replaced(value, path, part[0])
         if isinstance(part, str) and len(part) > 1:
-            yield _with(value, path, part[: len(part) // 2])
-            yield _with(value, path, part[len(part) // 2 :])
+            yield replaced(value, path, part[: len(part) // 2])
+            yield replaced(value, path, part[len(part) // 2 :])
 
 
-def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+def paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Give the way to every part of a value, keys and indexes."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in items:
         yield (key,)
-        yield from ((key, *rest) for rest in _paths(part))
+        yield from ((key, *rest) for rest in paths(part))
 
 
 def _at(value: Any, path: tuple[Any, ...]) -> Any:
@@ -47,7 +48,8 @@ def _without(value: Any, path: tuple[Any, ...]) -> Any:
     return made
 
 
-def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """Copy a value with another part at the path."""
     made = copy.deepcopy(value)
     _at(made, path[:-1])[path[-1]] = new
     return made
