@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: a site, the service with a fake engine, and its log."""
 
+import gc
 import json
 import logging
 import threading
@@ -29,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-screenshots", action="store_true", help="Write the pictures of tests/browser/screenshots anew."
     )
+
+
+def pytest_collection_finish() -> None:
+    """Spare every collection of garbage the walk over thousands of tests: a fifth of the time they take."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -365,9 +365,13 @@ def _edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_another_version_number_alone_is_no_effect(upa_cds: Run, knowledge: Path) -> None:
+def test_another_version_number_alone_is_no_effect(upa_cds: Run, knowledge: Path, cases: Path) -> None:
+    for name in case_names():
+        if "overlay" in name:
+            with as_file(files("fhir_fixtures") / "cases" / name) as place:
+                shutil.copytree(place, cases / name)
     _edit(knowledge / "knowledge.yaml", 'version: "1.0.0"', 'version: "1.0.1"')
-    code, out, _ = upa_cds("replay", "--knowledge", str(knowledge))
+    code, out, _ = upa_cds("replay", str(cases), "--knowledge", str(knowledge))
     assert code == 0
     # An overlay says which version it was written for.
     laid = [line for line in out.splitlines() if ": left out, its overlay does not fit: " in line]

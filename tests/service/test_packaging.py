@@ -52,15 +52,18 @@ def test_the_wheel_holds_the_three_packages_and_their_data(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+@pytest.mark.deep
 def test_the_installed_wheel_shows_the_demo_from_an_empty_directory(bin_dir: Path, tmp_path: Path) -> None:
     assert "WARNING" in run(bin_dir / "upa-cds", "demo", "--once", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.deep
 def test_the_installed_wheel_validates_its_knowledge_from_an_empty_directory(bin_dir: Path, tmp_path: Path) -> None:
     assert "no problems" in run(bin_dir / "upa-cds", "validate", folder=tmp_path)
 
 
+@pytest.mark.deep
 def test_the_installed_wheel_serves_the_evidence_page_with_its_template(bin_dir: Path, tmp_path: Path) -> None:
     ask = (
         "from service.app import create_app; from service.settings import Settings; "
@@ -69,5 +72,6 @@ def test_the_installed_wheel_serves_the_evidence_page_with_its_template(bin_dir:
     assert "<h1>Evidence registry</h1>" in run(bin_dir / "python", "-c", ask, folder=tmp_path)
 
 
+@pytest.mark.deep
 def test_the_installed_wheel_knows_its_version(bin_dir: Path, tmp_path: Path) -> None:
     assert run(bin_dir / "upa-cds", "--version", folder=tmp_path).startswith(f"upa-cds {__version__}, knowledge ")
