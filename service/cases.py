@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from cards.detect import DocumentedException
+from service import yaml_loaders
 from service.errors import InvalidRequest
 from service.fhir_access.fetch import FhirCall
 from service.fhir_access.recorded import RecordedFhir, read_call
@@ -173,8 +174,7 @@ def shift_text(text: str, days: timedelta) -> str:
 
 
 def _described(text: bytes) -> Any:
-    # The base loader keeps every scalar as text: "on" is then no boolean, and a day no date.
-    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
+    return yaml.load(text, Loader=yaml_loaders.TEXT)  # noqa: S506 - all text
 
 
 def _settings(described: Mapping[str, Any], place: Traversable) -> Mapping[str, Any]:

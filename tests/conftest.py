@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from service.store.sql import SqlStore
 from service.telemetry import LOGGER, JsonLines
 from tests.databases import make_template, new_database, own_database, postgresql_server, store_at
 from tests.fakes import FakeEngine, Shell
+from tests.packaged import CATALOGUE
 
 # What a worker says when it ends, and its folder is gone, is nothing that a reader of the test report should see.
 logging.getLogger(LOGGER).addHandler(logging.NullHandler())
@@ -55,10 +55,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(scope="session", autouse=True)
 def _packaged_knowledge_is_read_once() -> Iterator[None]:
     """Spare hundreds of tests that make a site the reading of what nothing can change while they run."""
-    packaged = cache(load_catalogue)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "service.knowledge.load_catalogue", lambda folder=None: load_catalogue(folder) if folder else packaged()
+            "service.knowledge.load_catalogue", lambda folder=None: load_catalogue(folder) if folder else CATALOGUE
         )
         yield
 
@@ -78,7 +77,7 @@ def shell(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
-    return load_catalogue()
+    return CATALOGUE
 
 
 @pytest.fixture

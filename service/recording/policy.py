@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from cards.model import System
+from service import yaml_loaders
 
 # The name of a kind, or the members of an object.
 Spec: TypeAlias = "str | Mapping[str, Spec]"
@@ -40,7 +41,7 @@ class Policy:
 @cache
 def load_policy() -> Policy:
     """Read the packaged policy."""
-    said = yaml.load(files(__package__).joinpath(FILE).read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506 - all text
+    said = yaml.load(files(__package__).joinpath(FILE).read_bytes(), Loader=yaml_loaders.TEXT)  # noqa: S506 - all text
     shapes = _Shapes(said["shapes"])
     resources = {kind: shapes.members(spec) for kind, spec in said["resources"].items()}
     bodies = [shapes.members(said[name]) for name in ("request", "response", "feedback")]

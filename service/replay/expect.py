@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from service import yaml_loaders
 from service.errors import ServiceError
 from service.nearest import nearest_hint
 from service.replay.compare import Change, Kind
@@ -75,7 +76,7 @@ class Judged:
 def read_expected(file: Path) -> Expected:
     """Read an `expect.yaml`; raises ExpectError with every problem of it, one a line."""
     try:
-        return Expected.model_validate(yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader))
+        return Expected.model_validate(yaml.load(file.read_bytes(), Loader=yaml_loaders.SAFE))  # noqa: S506 - the safe one
     except OSError as error:
         raise ExpectError(f"{file}: cannot be read ({error.strerror}). Give a readable file.") from None
     except (yaml.YAMLError, UnicodeDecodeError):

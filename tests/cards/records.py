@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from cards import Catalogue, Question, evaluate, load_catalogue
+from cards import Catalogue, Question, evaluate
 from cards.model import Card, ConditionFact, Gap, Hook, Kind, MedicationFact, Origin, PatientRecord, Recognised
 from cards.monitoring import MONITORING
 from cards.options_card import OPTIONS
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 ON = date(2026, 11, 23)
 WRITTEN = date(2026, 9, 1)
 BIOLOGIC, JAK, IMMUNOSUPPRESSANT = "upadacitinib-biologic", "upadacitinib-jak", "upadacitinib-immunosuppressant"

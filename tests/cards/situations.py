@@ -15,7 +15,8 @@ from cards.model import Card, Code, ConditionFact, Hook, MedicationFact, Outcome
 from cards.options import Choice, Excluded, Form, Offer, Situation, choice
 from cards.options_card import options_card
 from cards.problems import problems
-from tests.cards.records import CATALOGUE, CROHN, ON, chart, draft, problem
+from tests.cards.records import CROHN, ON, chart, draft, problem
+from tests.packaged import CATALOGUE
 
 ADULT = date(1984, 2, 11)
 PERIANAL = problem("perianal-fistula-abscess")

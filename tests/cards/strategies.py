@@ -7,12 +7,12 @@ from typing import TypeVar
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cards import Policy, Question, load_catalogue
+from cards import Policy, Question
 from cards.model import INDICATORS, ConditionFact, Hook, Kind, MedicationFact, Origin, PatientRecord, Recognised
+from tests.packaged import CATALOGUE
 
 T = TypeVar("T")
 
-CATALOGUE = load_catalogue()
 ON = date(2026, 3, 10)
 PATIENT = "generated"
 ENCOUNTER = "Encounter/now"

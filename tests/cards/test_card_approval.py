@@ -8,7 +8,8 @@ import pytest
 from cards import Catalogue
 from cards.schema.evidence import EvidenceEntry
 from cards.schema.part import Approval, Verification
-from tests.cards.records import BIOLOGIC, CATALOGUE, NOT_APPROVED, ON, with_upadacitinib
+from tests.cards.records import BIOLOGIC, NOT_APPROVED, ON, with_upadacitinib
+from tests.packaged import CATALOGUE
 
 ROLE, DATE, REVIEW = "Chief pharmacist", date(2026, 10, 1), date(2027, 10, 1)
 WHOLE = Approval(role=ROLE, date=DATE, next_review=REVIEW)

@@ -9,7 +9,6 @@ import pytest
 from cards.model import Gap, Indicator, Kind, Paragraph
 from cards.text import fit
 from tests.cards.records import (
-    CATALOGUE,
     COLITIS,
     CROHN,
     IMMUNOSUPPRESSANT,
@@ -23,6 +22,7 @@ from tests.cards.records import (
     problem,
     with_upadacitinib,
 )
+from tests.packaged import CATALOGUE
 
 
 class TestDetail:

@@ -10,7 +10,6 @@ from cards import Policy
 from cards.model import ConditionFact, Hook, Indicator, MedicationFact
 from tests.cards.records import (
     BIOLOGIC,
-    CATALOGUE,
     COLITIS,
     CROHN,
     JAK,
@@ -22,6 +21,7 @@ from tests.cards.records import (
     removals,
     with_upadacitinib,
 )
+from tests.packaged import CATALOGUE
 
 
 def test_of_an_order_and_a_medicine_in_force_the_order_can_be_removed() -> None:

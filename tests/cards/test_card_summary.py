@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from cards.model import ConditionFact, Indicator, Kind
-from tests.cards.records import CATALOGUE, COLITIS, CROHN, card, cards, chart, draft, problem, rows, with_upadacitinib
+from tests.cards.records import COLITIS, CROHN, card, cards, chart, draft, problem, rows, with_upadacitinib
+from tests.packaged import CATALOGUE
 
 
 @pytest.mark.parametrize("partner", ["risankizumab", "adalimumab", "tofacitinib", "azathioprine"])

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from cards.model import ConditionFact, Kind, MedicationFact
-from tests.cards.records import BIOLOGIC, CATALOGUE, CROHN, card, chart, draft, paragraphs, rows, with_upadacitinib
+from tests.cards.records import BIOLOGIC, CROHN, card, chart, draft, paragraphs, rows, with_upadacitinib
+from tests.packaged import CATALOGUE
 
 
 class TestFirstParagraph:

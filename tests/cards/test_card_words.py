@@ -10,7 +10,8 @@ from markdown_it.token import Token
 
 from cards.model import Gap, Hook
 from tests.cards.printed import NEVER_PRINTED, printed
-from tests.cards.records import CATALOGUE, CROHN, card, cards, chart, draft, problem, rows
+from tests.cards.records import CROHN, card, cards, chart, draft, problem, rows
+from tests.packaged import CATALOGUE
 
 HOSTILE = "*[x](http://evil.example/)_`~!|#<img src=x onerror=alert(1)>www.evil.example\n# y"
 RULED = sorted(CATALOGUE.in_scope("us") - {"upadacitinib"})

@@ -17,7 +17,6 @@ from cards.schema.rules import Rule
 from cards.text import LONGEST_DETAIL, fit
 from tests.cards.records import (
     BIOLOGIC,
-    CATALOGUE,
     CROHN,
     IMMUNOSUPPRESSANT,
     JAK,
@@ -30,6 +29,7 @@ from tests.cards.records import (
     problem,
     with_upadacitinib,
 )
+from tests.packaged import CATALOGUE
 
 RULE = CATALOGUE.rules[BIOLOGIC]
 PARTNERS = sorted(CATALOGUE.roles[BIOLOGIC][1])

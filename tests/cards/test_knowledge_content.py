@@ -8,13 +8,13 @@ import re
 
 import pytest
 
-from cards import Recogniser, load_catalogue
+from cards import Recogniser
 from cards.model import Code, System
 from cards.schema.conditions import Role
 from cards.schema.ingredients import Category
 from cards.schema.part import codes_of
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 OF_INTEREST = frozenset().union(*(subjects | partners for subjects, partners in CATALOGUE.roles.values()))
 RECOGNISER = Recogniser(CATALOGUE)
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from cards import Catalogue, load_catalogue
+from cards import Catalogue
 from tests.cards.printed import NEVER_PRINTED
-
-CATALOGUE = load_catalogue()
+from tests.packaged import CATALOGUE
 
 
 def strings(part: Any) -> Iterator[str]:

@@ -23,7 +23,8 @@ from cards.model import (
     State,
     Suggestion,
 )
-from tests.cards.strategies import CATALOGUE, ON, cases
+from tests.cards.strategies import ON, cases
+from tests.packaged import CATALOGUE
 from tests.thorough import examples
 
 F = TypeVar("F", MedicationFact, ConditionFact)

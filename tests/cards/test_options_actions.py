@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from cards.model import AllergyFact, Code, Kind, MedicationFact, Origin, System
 from cards.options import Form, TextOnly
-from tests.cards.records import CATALOGUE, ON, chart, draft
+from tests.cards.records import ON, chart, draft
 from tests.cards.situations import IN_FORCE, NEW, card, chosen, offer
+from tests.packaged import CATALOGUE
 
 SEPARATELY = "which must be discontinued separately"
 

@@ -9,8 +9,9 @@ from cards import Policy
 from cards.history import Trial
 from cards.model import AllergyFact, Gap, Outcome
 from cards.options import Excluded
-from tests.cards.records import CATALOGUE, COLITIS, CROHN, chart, draft, problem
+from tests.cards.records import COLITIS, CROHN, chart, draft, problem
 from tests.cards.situations import IN_FORCE, NEW, PERIANAL, card, chosen, instead, offer, trial, why_not
+from tests.packaged import CATALOGUE
 
 RECOMMENDED: dict[str, tuple[Any, ...]] = {
     "upadacitinib in force": ([IN_FORCE, draft("ustekinumab")],),

@@ -13,8 +13,9 @@ from cards.options_card import OPTIONS
 from cards.schema.options import Option
 from cards.schema.part import Verification
 from tests.cards.printed import NEVER_PRINTED, printed
-from tests.cards.records import CATALOGUE, COLITIS, CROHN, ON, chart, draft, problem
+from tests.cards.records import COLITIS, CROHN, ON, chart, draft, problem
 from tests.cards.situations import ADULT, IN_FORCE, NEW, card, choose, chosen, instead, why_not
+from tests.packaged import CATALOGUE
 
 
 def test_a_loud_pair_in_bowel_disease_has_options() -> None:

@@ -22,12 +22,12 @@ from service.fhir.systems import local_address
 from service.knowledge import site_catalogue
 from service.overlay import unapproved
 from service.settings import Settings
+from tests.packaged import CATALOGUE
 
 PACKAGED = Path(cards.__file__).parent / "knowledge"
 FAULTS = sorted((Path(__file__).parent / "bad_overlays").glob("*.yaml"))
 HEAD = 'id: st-example\nversion: 1\nknowledge: "{version}"\n'
 LOCAL = "urn:oid:2.999.1"
-KNOWN = load_catalogue()
 DAY = date(2026, 3, 16)
 
 
@@ -39,12 +39,12 @@ class Site:
 
     def write(self, text: str) -> Path:
         file = self.folder / "site.yaml"
-        whole = text if text.startswith(("id:", "#")) else HEAD.format(version=KNOWN.version) + text
+        whole = text if text.startswith(("id:", "#")) else HEAD.format(version=CATALOGUE.version) + text
         file.write_text(whole, encoding="utf-8")
         return file
 
     def laid(self, text: str) -> tuple[Catalogue, Overlaid]:
-        return laid_on(KNOWN, self.write(text), local_address)
+        return laid_on(CATALOGUE, self.write(text), local_address)
 
     def problems(self, text: str) -> tuple[str, ...]:
         with pytest.raises(KnowledgeError) as refused:
@@ -91,7 +91,7 @@ def test_all_problems_of_an_overlay_are_told_at_once(site: Site) -> None:
 
 def test_an_overlay_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeError, match=r"none\.yaml: cannot be read"):
-        laid_on(KNOWN, tmp_path / "none.yaml", local_address)
+        laid_on(CATALOGUE, tmp_path / "none.yaml", local_address)
 
 
 def test_bad_knowledge_is_told_before_its_overlay(site: Site, tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_bad_knowledge_is_told_before_its_overlay(site: Site, tmp_path: Path) ->
 
 def test_an_overlay_that_says_nothing_changes_the_version_and_the_hash_alone(site: Site) -> None:
     catalogue, laid = site.laid("lower: []\n")
-    assert catalogue.version == f"{KNOWN.version}+st-example.1"
-    assert catalogue.sha256 not in (KNOWN.sha256, laid.sha256)
+    assert catalogue.version == f"{CATALOGUE.version}+st-example.1"
+    assert catalogue.sha256 not in (CATALOGUE.sha256, laid.sha256)
     assert (catalogue.rules, catalogue.ingredients, catalogue.wording) == (
-        KNOWN.rules,
-        KNOWN.ingredients,
-        KNOWN.wording,
+        CATALOGUE.rules,
+        CATALOGUE.ingredients,
+        CATALOGUE.wording,
     )
 
 
@@ -123,9 +123,11 @@ def test_the_hash_that_a_site_pins_is_that_of_knowledge_and_overlay(site: Site) 
     catalogue, _ = site.laid("lower: []\n")
     file = site.folder / "site.yaml"
     assert site_catalogue(Settings(overlay=file, knowledge_sha256=catalogue.sha256)) == catalogue
-    with pytest.raises(KnowledgeError, match=f"has the hash {catalogue.sha256}, and the settings want {KNOWN.sha256}"):
-        site_catalogue(Settings(overlay=file, knowledge_sha256=KNOWN.sha256))
-    assert site_catalogue(Settings(knowledge_sha256=KNOWN.sha256)).sha256 == KNOWN.sha256
+    with pytest.raises(
+        KnowledgeError, match=f"has the hash {catalogue.sha256}, and the settings want {CATALOGUE.sha256}"
+    ):
+        site_catalogue(Settings(overlay=file, knowledge_sha256=CATALOGUE.sha256))
+    assert site_catalogue(Settings(knowledge_sha256=CATALOGUE.sha256)).sha256 == CATALOGUE.sha256
 
 
 def test_local_codes_are_added_to_those_of_the_ingredient(site: Site) -> None:
@@ -136,13 +138,13 @@ def test_local_codes_are_added_to_those_of_the_ingredient(site: Site) -> None:
         + f'  - {{ingredient: tacrolimus, system: "{LOCAL}", code: "T1", systemic: false, source: "x"}}\n'
         + '  - {ingredient: infliximab, system: rxnorm, code: "99999999", source: "x"}\n'
     )
-    changed, before = catalogue.ingredients["infliximab"], KNOWN.ingredients["infliximab"]
+    changed, before = catalogue.ingredients["infliximab"], CATALOGUE.ingredients["infliximab"]
     assert changed.codes[System.LOCAL] == ("2.999.1|Rx1",)
     assert changed.codes[System.RXNORM] == (*before.codes[System.RXNORM], "99999999")
     assert catalogue.ingredients["tacrolimus"].non_systemic_codes[System.LOCAL] == ("2.999.1|T1",)
     recognised = cards.Recogniser(catalogue).medication([Code(System.LOCAL, "2.999.1|T1")], []).recognised
     assert [(item.ingredient, item.systemic) for item in recognised] == [("tacrolimus", False)]
-    assert KNOWN.ingredients["infliximab"].codes == before.codes
+    assert CATALOGUE.ingredients["infliximab"].codes == before.codes
 
 
 def test_a_local_code_that_differs_by_a_letter_is_not_the_local_code(site: Site) -> None:
@@ -178,7 +180,7 @@ def test_an_approval_of_a_part_goes_before_that_of_the_whole(site: Site) -> None
 
 def test_a_rule_is_approved_only_with_all_of_its_evidence(site: Site) -> None:
     given = '{role: "Committee", date: 2026-01-15, next_review: 2027-01-15}'
-    first, *rest = KNOWN.rules["upadacitinib-jak"].evidence
+    first, *rest = CATALOGUE.rules["upadacitinib-jak"].evidence
     of = "".join(f"    {key}: {given}\n" for key in rest)
     catalogue, _ = site.laid(f"approvals:\n  rules: {{upadacitinib-jak: {given}}}\n  evidence:\n{of}")
     assert unapproved(catalogue, "upadacitinib-jak", DAY) == (first,)

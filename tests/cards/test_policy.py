@@ -6,12 +6,12 @@ from datetime import date, timedelta
 import pytest
 from msgspec.structs import replace
 
-from cards import Policy, Question, evaluate, load_catalogue
+from cards import Policy, Question, evaluate
 from cards.detect import Ceiling, DocumentedException
 from cards.evaluate import Assessment
 from cards.model import ConditionFact, Hook, Indicator, Kind, MedicationFact, Origin, PatientRecord, Recognised
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 ON = date(2026, 3, 16)
 RULE = "upadacitinib-biologic"
 EXCEPTION = DocumentedException(

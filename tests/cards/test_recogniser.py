@@ -6,12 +6,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cards import Recogniser, load_catalogue
+from cards import Recogniser
 from cards.model import Code, Recognised, System
 from cards.recognise import Recognition
 from cards.schema.part import codes_of
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 RECOGNISER = Recogniser(CATALOGUE)
 
 RINVOQ = Code(System.RXNORM, "2196900")

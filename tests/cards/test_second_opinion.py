@@ -9,7 +9,8 @@ from cards import Question, evaluate
 from cards.evaluate import Assessment
 from cards.model import PatientRecord, State
 from tests.cards import reference
-from tests.cards.strategies import CATALOGUE, cases
+from tests.cards.strategies import cases
+from tests.packaged import CATALOGUE
 from tests.thorough import examples
 
 GENERATED = settings(

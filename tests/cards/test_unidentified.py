@@ -5,11 +5,10 @@ from datetime import date, timedelta
 import pytest
 from msgspec.structs import replace
 
-from cards import load_catalogue
 from cards.model import Kind, MedicationFact, Origin
 from cards.unidentified import doubtful
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 ON = date(2026, 3, 16)
 REQUEST = MedicationFact("MedicationRequest/1", Kind.REQUEST, Origin.CHART, (), "1", status="active", intent="order")
 

@@ -19,7 +19,6 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from cards import load_catalogue
 from cards.catalogue import Catalogue
 from cards.model import System
 from cards.recognise import Recogniser
@@ -33,10 +32,10 @@ from service.export.frame import EXTENSIONS, LONGEST_ID, Frame, parts_of, resour
 from service.export.read_back import ReadVocabulary, lost, read_vocabulary
 from service.replay import in_process, recorded_cases
 from service.settings import Settings
+from tests.packaged import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 ON = date(2026, 3, 16)
-CATALOGUE = load_catalogue()
 FRAME = Frame(CATALOGUE, ON)
 Json = dict[str, Any]
 ELEMENTS = {

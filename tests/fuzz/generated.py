@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from cards import load_catalogue
 from cards.model import Code, System
 from cards.schema.part import codes_of
 from service.fhir.systems import ADDRESSES, system_of
@@ -18,12 +17,12 @@ from service.wire import FhirVersion
 from tests import builders as make
 from tests.fhir_versions import Untranslatable, translated
 from tests.markup import PAYLOADS
+from tests.packaged import CATALOGUE
 
 Json = dict[str, Any]
 
 ON = date(2026, 3, 10)
 CANARY = "zq7canary"
-CATALOGUE = load_catalogue()
 SUBJECT = "upadacitinib"
 INGREDIENTS = tuple(CATALOGUE.ingredients)
 PROBLEMS = tuple(CATALOGUE.conditions)

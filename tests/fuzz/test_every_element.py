@@ -18,7 +18,8 @@ TIMES = 4
 
 def _element(request: Any, path: tuple[Any, ...]) -> tuple[str, ...]:
     """Name the element at a path: from the resource it is part of, without indexes."""
-    kind, names, value = "", [], request
+    names: list[str] = []
+    kind, value = "", request
     for key in path:
         if isinstance(value, dict) and isinstance(value.get("resourceType"), str):
             kind, names = value["resourceType"], []

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from cards import Recogniser, load_catalogue
+from cards import Recogniser
 from service.replay.compare import MEANING, Change, Kind, compare
 from service.replay.reading import Names, ReadAnswer, read_answer
+from tests.packaged import CATALOGUE
 
-_CATALOGUE = load_catalogue()
-NAMES = Names(_CATALOGUE, Recogniser(_CATALOGUE))
+NAMES = Names(CATALOGUE, Recogniser(CATALOGUE))
 INCOMPLETE = "UPADACITINIBCHECKINCOMPLETE"
 
 

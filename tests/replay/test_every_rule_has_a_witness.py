@@ -6,14 +6,12 @@ from enum import StrEnum
 
 import pytest
 
-from cards import load_catalogue
 from cards.detect import Coverage, Relation
 from cards.exposure import Basis, Ignore
 from cards.model import Gap, Indicator, System
 from service.cases import Case, case_names, read_case
+from tests.packaged import CATALOGUE
 from tests.replay.witnesses import needless, shown_by
-
-CATALOGUE = load_catalogue()
 
 _NEVER_BY_PREFETCH = "a request that is not valid JSON in UTF-8 is refused as a whole"
 KNOWN_MISSING: dict[str, str] = {

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from cards import load_catalogue
 from service.answer import Answer, Engine, answer, build_engine
 from service.cases import Case, case_names, read_case
 from service.errors import ServiceError
 from service.replay import service_of
 from service.settings import Settings
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 BOWEL = {"crohns-disease", "ulcerative-colitis"}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from cards import load_catalogue
 from service.app import SITE, create_app
 from service.bounded import Bounded
 from service.documented import Memory, documents
@@ -20,10 +19,10 @@ from service.store.sql import SqlStore
 from tests import builders as make
 from tests.databases import own_database
 from tests.fakes import SELECT, SIGN, until
+from tests.packaged import CATALOGUE
 
 DAYS = 30
 NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
-CATALOGUE = load_catalogue()
 INFLIXIMAB = make.medication_request("order-infliximab", "infliximab")
 VEDOLIZUMAB = make.medication_request("order-vedolizumab", "vedolizumab")
 SEPSIS = make.condition("problem-sepsis", "sepsis", recordedDate="2026-03-14")

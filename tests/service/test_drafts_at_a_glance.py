@@ -6,7 +6,7 @@ import pytest
 
 from cards import Recogniser, load_catalogue
 from service import wire
-from service.cases import case_names, read_case
+from service.cases import Case, case_names, read_case
 from service.discovery import SERVICES
 from service.errors import InvalidRequest
 from service.fhir import MedicationLibrary, are_other_drugs, scan_drafts
@@ -56,16 +56,19 @@ def test_what_a_glance_leaves_open_is_looked_at(order: dict[str, Any]) -> None:
     assert not are_other_drugs([_order(OTHER), order], RECOGNISER)
 
 
-@pytest.mark.parametrize("name", case_names())
-def test_in_every_recorded_case_the_first_look_agrees(name: str) -> None:
-    case = read_case(name)
+def test_in_every_recorded_case_the_first_look_agrees() -> None:
+    wrong = [name for name in case_names() if not _agrees(read_case(name))]
+    assert wrong == []
+
+
+def _agrees(case: Case) -> bool:
     service = next(service for service in SERVICES if service.hook == case.hook)
     try:
         request = wire.read_request(case.body, service)
     except InvalidRequest:
-        return
-    if are_other_drugs(request.drafts, RECOGNISER):
-        library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
-        drafts = scan_drafts(request.drafts, request.patient, library, RECOGNISER, request.fhir_version)
-        assert not drafts.ingredients
-        assert drafts.unresolved == drafts.unidentified == ()
+        return True
+    if not are_other_drugs(request.drafts, RECOGNISER):
+        return True
+    library = MedicationLibrary.of_drafts(request.drafts, request.full_urls)
+    drafts = scan_drafts(request.drafts, request.patient, library, RECOGNISER, request.fhir_version)
+    return not (drafts.ingredients or drafts.unresolved or drafts.unidentified)

@@ -11,15 +11,15 @@ from urllib.parse import urljoin
 import pytest
 from flask.testing import FlaskClient
 
-from cards import KnowledgeError, load_catalogue
+from cards import KnowledgeError
 from service.answer import Engine, build_engine
 from service.app import create_app
 from service.registry import registry
 from service.settings import Settings
 from tests.databases import own_database
 from tests.fakes import Shell
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BIOLOGIC = "upadacitinib-biologic"
 PAGES = ["/evidence", *(f"/evidence/{key}" for key in CATALOGUE.rules)]

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cards import load_catalogue
 from cards.recognise import Recogniser
 from service.app import create_app
 from service.discovery import ORDER_HELPER, SERVICES
@@ -15,9 +14,9 @@ from service.fhir.systems import codes
 from service.settings import load_settings
 from tests.clients.contract import faults
 from tests.fakes import SELECT
+from tests.packaged import CATALOGUE
 
 HELPER = f"/cds-services/{ORDER_HELPER.id}"
-CATALOGUE = load_catalogue()
 OPENED: dict[str, Any] = {
     "hook": "order-select",
     "hookInstance": "426c861a-0a9d-49a6-ba6a-969faa29e755",

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cards import Catalogue, load_catalogue
+from cards import Catalogue
 from cards.schema.part import Approval
 from service.errors import UnknownService
 from service.registry import registry
 from service.registry_text import show
+from tests.packaged import CATALOGUE
 
-CATALOGUE = load_catalogue()
 ON = date(2026, 11, 23)
 BIOLOGIC, JAK = "upadacitinib-biologic", "upadacitinib-jak"
 WHOLE = registry(CATALOGUE, ON)

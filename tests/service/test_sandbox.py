@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cards import KnowledgeError, Recogniser, load_catalogue
+from cards import KnowledgeError, Recogniser
 from cards.model import Code, System
 from service.app import create_app
 from service.cases import case_names, read_case
 from service.sandbox.record import record_of, synthetic_patients
 from service.settings import Settings
 from tests.fakes import SELECT
+from tests.packaged import CATALOGUE
 from tests.trust import BASE, client
 
 NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
-CATALOGUE = load_catalogue()
 RECOGNISER = Recogniser(CATALOGUE)
 KEYED = [client()]
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
