@@ -17,6 +17,7 @@ from secrets import randbelow
 from typing import Protocol
 
 from service.errors import ReplayStoreUnavailable
+from service.self_closing import SelfClosing
 
 FILE = "used-tokens.sqlite3"
 BUSY_SECONDS = 1.0
@@ -112,7 +113,9 @@ class SqliteReplayStore:
 def _open(path: Path, most_pages: int) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, factory=SelfClosing, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
     try:
         # What a power cut may lose in this mode are the last moments before it; a crash of ours loses nothing.
         connection.execute("PRAGMA journal_mode = WAL")
