@@ -4,9 +4,10 @@ A `Catalogue` that `load_catalogue` gave is valid: every code belongs to one ing
 somewhere, every citation carries its verification state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar, TypeVarTuple
 
 from cards.model import Outcome
 from cards.schema.conditions import ConditionGroup
@@ -19,6 +20,9 @@ from cards.schema.outcomes import StatedReason
 from cards.schema.override_reasons import OverrideReason
 from cards.schema.rules import Jurisdiction, Members, Rule
 from cards.schema.wording import Wording
+
+Made = TypeVar("Made")
+Key = TypeVarTuple("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,18 @@ class Catalogue:
     def drug_class(self, ingredient: str) -> DrugClass:
         """Return the class of an ingredient."""
         return self.classes[self.ingredients[ingredient].class_id]
+
+    def once(self, made: Callable[["Catalogue", *Key], Made], *key: *Key) -> Made:
+        """Return what a function makes of the knowledge and a key: worked out once for each key, and never forgotten.
+
+        So a key is of the knowledge or of the settings, never of a record, and what is made is immutable.
+        """
+        known: Made | None = self._once.get((made, *key))
+        return self._once.setdefault((made, *key), made(self, *key)) if known is None else known
+
+    @cached_property
+    def _once(self) -> dict[tuple[Hashable, ...], Any]:
+        return {}
 
     def members(self, members: Members) -> frozenset[str]:
         """Return the ingredients of a set that can act systemically."""

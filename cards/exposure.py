@@ -103,7 +103,9 @@ class Exposure(msgspec.Struct, frozen=True):
     @property
     def drafts(self) -> tuple[MedicationFact, ...]:
         """Return the drafts that order the ingredient."""
-        return tuple(item.fact for item in self.contributions if item.state is State.ORDERED)
+        if self.state is not State.ORDERED:
+            return ()
+        return tuple([item.fact for item in self.contributions if item.state is State.ORDERED])
 
 
 class Ignored(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from cards.build import gap_texts, topic
+from cards.build import gap_texts
 from cards.catalogue import Catalogue
 from cards.detect import Question
 from cards.history import Trial
@@ -14,6 +14,7 @@ from cards.schema.evidence import EvidenceEntry
 from cards.schema.ingredients import Use
 from cards.schema.options import Option
 from cards.schema.part import Verification
+from cards.standing import topic
 from cards.text import capital, day, fit, listed
 
 OPTIONS = "options"

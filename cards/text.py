@@ -1,15 +1,15 @@
 """Text from the record made harmless, sentences, and paragraphs fitted into a detail."""
 
 import re
+import string
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
-from itertools import pairwise
 
 from cards.model import Paragraph
 
 LONGEST_DETAIL = 2_500
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
 # What is left of ASCII punctuation carries strengths and forms: 0.4 ML, 100 MG/ML, 0.1 %, (Humira), extended-release.
 # Of two slashes, with which an address without a scheme begins, one stays.
 _MARKUP = re.compile(r"[!\"#$&'*:;<=>?@\\^_`{|}~]|(?<!\d)\.|\.(?!\d)|/(?=/)")
@@ -27,7 +27,7 @@ def escape(text: str, longest: int = 60) -> str:
     Control, format, bidirectional and surrogate characters are dropped, every ASCII punctuation mark is
     backslash-escaped (a bare domain or e-mail address then links nowhere), and at most `longest` characters stay.
     """
-    return _PUNCTUATION.sub(r"\\\1", _line(text, longest))
+    return _line(text, longest).translate(_ESCAPED)
 
 
 def plain(text: str, longest: int = 60) -> str:
@@ -96,10 +96,13 @@ def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
 
 
 def _joined(kept: Sequence[Paragraph]) -> str:
-    parts = [kept[0].text] if kept else []
-    for before, after in pairwise(kept):
-        parts += ("\n" if before.item and after.item else "\n\n", after.text)
-    return "".join(parts)
+    parts: list[str] = []
+    after_item = False
+    for paragraph in kept:
+        parts.append("\n" if after_item and paragraph.item else "\n\n")
+        parts.append(paragraph.text)
+        after_item = paragraph.item
+    return "".join(parts[1:])
 
 
 def _shortened(text: str, footer: str, longest: int) -> str:
