@@ -102,7 +102,7 @@ class _Builder(msgspec.Struct, frozen=True):
         )
 
     def _name(self, exposure: Exposure) -> str:
-        return self.catalogue.ingredients[exposure.ingredient].name
+        return self.catalogue.names[exposure.ingredient]
 
     def _like_lead(self) -> list[Pair]:
         """Return the pairs of the lead's relation, the lead first: the others are only in the table."""
@@ -340,7 +340,7 @@ class _Builder(msgspec.Struct, frozen=True):
         facts = {item.fact.ref: (each, item.fact) for each in self.exposures for item in each.contributions}
         for exposure, fact in facts.values():
             if fact.disagreement:
-                named = self.catalogue.ingredients[fact.disagreement].name
+                named = self.catalogue.names[fact.disagreement]
                 text = self.lines["disagreement"].format(ingredient=self._name(exposure), named=named)
                 yield Paragraph(text, drop=1)
             for doubt in fact.doubts[:1]:
@@ -433,7 +433,7 @@ def _why(catalogue: Catalogue, jurisdiction: str, subject: str, indication: str 
 
 
 def _partner_label(catalogue: Catalogue, partner: str) -> Paragraph:
-    known, name = catalogue.wording.partner_label(partner), catalogue.ingredients[partner].name
+    known, name = catalogue.wording.partner_label(partner), catalogue.names[partner]
     text = catalogue.wording.lines["partner-label" if known else "partner-label-none"]
     return Paragraph(text.format(partner=name, text=known.text if known else ""), drop=2)
 
@@ -455,7 +455,7 @@ def incomplete(
     wording = catalogue.wording
     reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
     about = subjects or catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
-    name = listed([catalogue.ingredients[key].name for key in about])
+    name = listed([catalogue.names[key] for key in about])
     every = subjects_in_words(catalogue, ask.jurisdiction, ask.policy.disabled)
     text = wording.lines["incomplete"].format(reasons=reasons_told, subject=name, subjects=every)
     loud = bool(subjects) and ask.hook is not Hook.PATIENT_VIEW

@@ -117,6 +117,11 @@ class Catalogue:
         return _Scope(rules, tuple(key for key in self.ingredients if key in subjects), members)
 
     @cached_property
+    def names(self) -> Mapping[str, str]:
+        """Return the name of each ingredient, as a card writes it."""
+        return {key: item.name for key, item in self.ingredients.items()}
+
+    @cached_property
     def place(self) -> Mapping[str, int]:
         """Return the place of each ingredient in the order of the knowledge."""
         return {key: place for place, key in enumerate(self.ingredients)}

@@ -149,7 +149,7 @@ class _Reducing(msgspec.Struct, frozen=True):
         named = [self.catalogue.conditions[key].name for key in REDUCING_GROUPS if key in groups]
         inhibitors = (item for item in self.before.values() if self._inhibits(item.ingredient))
         taken = [item for item in inhibitors if self._at(item, start, end)]
-        return (*named, *(self.catalogue.ingredients[item.ingredient].name for item in taken))
+        return (*named, *(self.catalogue.names[item.ingredient] for item in taken))
 
     def _inhibits(self, ingredient: str) -> bool:
         return self.catalogue.ingredients[ingredient].class_id == REDUCING_CLASS

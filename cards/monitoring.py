@@ -87,7 +87,7 @@ class _Builder(msgspec.Struct, frozen=True):
 
     @property
     def _drugs(self) -> str:
-        partners = [self.catalogue.ingredients[pair.partner.ingredient].name for pair in self.pairs]
+        partners = [self.catalogue.names[pair.partner.ingredient] for pair in self.pairs]
         subject = self.catalogue.ingredients[self.pairs[0].subject.ingredient].name
         more = f" and {len(partners) - 1} more" if len(partners) > 1 else ""
         return f"{subject} + {partners[0]}{more}"

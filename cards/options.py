@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from cards.catalogue import Catalogue
 from cards.detect import Finding, Pair, Question, findings
 from cards.exposure import Basis, Exposure, Exposures, exposures
 from cards.history import History, Trial
+from cards.kept import kept
 from cards.model import (
     LOUD,
     Code,
@@ -218,13 +218,13 @@ class _Chooser:
 
     # Who the patient is.
 
-    @cached_property
+    @kept
     def _adult(self) -> bool | None:
         """Say whether the patient is of age on the day of the call; None where the birth date is not known."""
         born = self.situation.record.birth_date
         return None if born is None else age(born, self.situation.ask.on) >= self.situation.catalogue.options.adult_from
 
-    @cached_property
+    @kept
     def _holds(self) -> tuple[Hold, ...]:
         holds = {
             Hold.UNDER_AGE: self._adult is False,
@@ -234,25 +234,30 @@ class _Chooser:
         }
         return tuple(hold for hold, applies in holds.items() if applies)
 
-    @cached_property
+    @kept
     def _pregnant(self) -> bool:
         return any(item.group == PREGNANCY for item in self.situation.problems.others)
 
-    @cached_property
+    @kept
     def _given(self) -> int:
         """Count the biologics that were or are given for an indication of the options."""
         listed, uses = self.situation.catalogue.options.indications, self.situation.catalogue.ingredients
         return sum(bool(uses[item.ingredient].uses() & listed.keys()) for item in self.situation.past.biologics)
 
-    @cached_property
+    @kept
     def _limited(self) -> bool:
         limit = self.situation.catalogue.options.limited_exposure
         return self._given <= limit.biologics and not self._failed_class(limit.without_failure_of)
 
     def _failed_class(self, classes: tuple[str, ...]) -> bool:
-        return any(trial.failed for key in classes for trial in self.situation.past.of_class(key))
+        return not self._failed.isdisjoint(classes)
 
-    @cached_property
+    @kept
+    def _failed(self) -> frozenset[str]:
+        """Return the classes of which a biologic has failed."""
+        return frozenset(item.class_id for item in self.situation.past.biologics if item.failed)
+
+    @kept
     def _named(self) -> tuple[str, NamedOptions] | None:
         """Return the problem on record that has candidates of its own, and those."""
         on_record = {item.group for item in self.situation.problems.others}
@@ -264,19 +269,19 @@ class _Chooser:
     def _subject(self) -> Exposure:
         return self.pairs[0].subject
 
-    @cached_property
+    @kept
     def _partners(self) -> tuple[Exposure, ...]:
         return tuple(pair.partner for pair in self.pairs)
 
-    @cached_property
+    @kept
     def _in_force(self) -> tuple[Exposure, ...]:
         return tuple(item for item in (self._subject, *self._partners) if in_force(item))
 
-    @cached_property
+    @kept
     def _new(self) -> tuple[Exposure, ...]:
         return tuple(item for item in (self._subject, *self._partners) if not in_force(item))
 
-    @cached_property
+    @kept
     def _replaceable(self) -> MedicationFact | None:
         """Return the one order whose place a new one can take: that of the only drug in force, if none renews it."""
         before = self._in_force
@@ -290,26 +295,21 @@ class _Chooser:
         if (self._subject.drafts or others) and self._against_subject is None:
             yield Offer(Form.KEEP, self._subject.ingredient, others, text_only=TextOnly.ADVICE)
 
-    @cached_property
+    @kept
     def _against_subject(self) -> Excluded | None:
         """Return why the subject drug is not for this patient, alone or not."""
-        if self._allergic(self._subject.ingredient):
+        if self._subject.ingredient in self._allergic:
             return Excluded.ALLERGIC
-        trial = self.situation.past.subject
-        if trial and trial.failed:
-            return Excluded.FAILED
-        if trial and trial.intolerant:
-            return Excluded.INTOLERANT
-        return Excluded.PREGNANT if self._pregnant else None
+        return _ended_badly(self.situation.past.subject) or (Excluded.PREGNANT if self._pregnant else None)
 
     def _monotherapies(self) -> Iterator[Offer]:
         """A partner alone, where it is one of the candidates itself."""
-        known = {item.ingredient for item in self.listed.every()}
+        known = self.situation.catalogue.once(_named_anywhere, self.indication)
         options = {item.ingredient: item for item in self._candidates}
         for partner in self._partners:
             key = partner.ingredient
             others = tuple(item.ingredient for item in self._in_force if item is not partner)
-            if key not in known or any(self._ruled_out(key)):
+            if key not in known or self._ruled_out(key):
                 continue
             if in_force(partner):
                 yield Offer(Form.CONTINUE, key, others, options.get(key), text_only=TextOnly.ADVICE)
@@ -324,7 +324,7 @@ class _Chooser:
             if self._against[key] is None:
                 yield Offer(Form.INSTEAD, key, before, option, self._tried(key), self._switch(key))
 
-    @cached_property
+    @kept
     def _candidates(self) -> tuple[Option, ...]:
         """Return the candidates for this patient's problems, in the order of the site or of the knowledge."""
         chosen = self.situation.ask.policy.options
@@ -333,7 +333,7 @@ class _Chooser:
         known = {item.ingredient: item for item in self._known}
         return tuple(known[key] for key in dict.fromkeys(chosen) if key in known)
 
-    @cached_property
+    @kept
     def _known(self) -> tuple[Option, ...]:
         return self._named[1].candidates if self._named else self.listed.candidates
 
@@ -349,44 +349,45 @@ class _Chooser:
             elif self._adult is False:
                 yield option.ingredient, Excluded.UNDER_AGE
 
-    @cached_property
+    @kept
     def _against(self) -> Mapping[str, Excluded | None]:
         """Return of each candidate the first reason not to offer it."""
-        return {item.ingredient: next(self._reasons(item), None) for item in self._candidates}
+        return {item.ingredient: self._reason(item) for item in self._candidates}
 
-    def _reasons(self, option: Option) -> Iterator[Excluded]:
-        past = self.situation.past
+    def _reason(self, option: Option) -> Excluded | None:
+        """Return the first reason not to offer a candidate."""
         exposure = self.situation.found.by_ingredient.get(option.ingredient)
         if exposure and State.CURRENT in (exposure.state, exposure.established):
-            yield Excluded.CURRENT
+            return Excluded.CURRENT
         if exposure and exposure.state is State.ORDERED:
-            yield Excluded.ORDERED
-        yield from self._ruled_out(option.ingredient)
-        others = [trial for key in option.without_exposure_to for trial in past.of_class(key)]
-        if any(trial.ingredient != option.ingredient for trial in others):
-            yield Excluded.CLASS_EXPOSURE
+            return Excluded.ORDERED
+        if ruled_out := self._ruled_out(option.ingredient):
+            return ruled_out
+        others = (trial for key, trial in self._trials.items() if key != option.ingredient)
+        if option.without_exposure_to and any(trial.class_id in option.without_exposure_to for trial in others):
+            return Excluded.CLASS_EXPOSURE
         if self._failed_class(option.without_failure_of):
-            yield Excluded.CLASS_FAILURE
-        if option.limited_exposure and not self._limited:
-            yield Excluded.NOT_LIMITED
+            return Excluded.CLASS_FAILURE
+        return Excluded.NOT_LIMITED if option.limited_exposure and not self._limited else None
 
-    def _ruled_out(self, ingredient: str) -> Iterator[Excluded]:
-        """Yield why the ingredient is not for this patient, alone or not."""
-        if self._allergic(ingredient):
-            yield Excluded.ALLERGIC
-        if (trial := self._trial(ingredient)) and trial.failed:
-            yield Excluded.FAILED
-        if trial and trial.intolerant:
-            yield Excluded.INTOLERANT
+    def _ruled_out(self, ingredient: str) -> Excluded | None:
+        """Return why the ingredient is not for this patient, alone or not."""
+        if ingredient in self._allergic:
+            return Excluded.ALLERGIC
+        return _ended_badly(self._trials.get(ingredient))
 
-    def _allergic(self, ingredient: str) -> bool:
-        return any(item.active and ingredient in item.ingredients for item in self.situation.record.allergies)
+    @kept
+    def _allergic(self) -> frozenset[str]:
+        facts = self.situation.record.allergies
+        return frozenset(key for item in facts if item.active for key in item.ingredients)
 
-    def _trial(self, ingredient: str) -> Trial | None:
-        return next((item for item in self.situation.past.biologics if item.ingredient == ingredient), None)
+    @kept
+    def _trials(self) -> Mapping[str, Trial]:
+        """Return the trial of each biologic."""
+        return {item.ingredient: item for item in self.situation.past.biologics}
 
     def _tried(self, ingredient: str) -> Trial | None:
-        trial = self._trial(ingredient)
+        trial = self._trials.get(ingredient)
         return trial if trial and not trial.in_force else None
 
     # What one click may do.
@@ -422,7 +423,7 @@ class _Chooser:
             return ()
         return (*self._taken_back, Change("create", ingredient, replaces=order.ref))
 
-    @cached_property
+    @kept
     def _taken_back(self) -> tuple[Change, ...]:
         """Return the changes that take back the drafts of what is not in force; none where one is not ours to take."""
         deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
@@ -462,6 +463,19 @@ class _Chooser:
         )
         exposed = any(self.situation.past.of_class(key) for key in option.without_exposure_to)
         return (in_force(self._subject) or failed) and not exposed
+
+
+def _ended_badly(trial: Trial | None) -> Excluded | None:
+    """Return why what was tried is not tried again."""
+    if trial is None or not trial.outcomes:
+        return None
+    if trial.failed:
+        return Excluded.FAILED
+    return Excluded.INTOLERANT if trial.intolerant else None
+
+
+def _named_anywhere(catalogue: Catalogue, indication: str) -> frozenset[str]:
+    return frozenset(item.ingredient for item in catalogue.options.indications[indication].every())
 
 
 def age(born: date, on: date) -> int:

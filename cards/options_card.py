@@ -1,13 +1,14 @@
 """The options of a pair as a card: its suggestions, the reason for each, and what in this record led to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+
+import msgspec
 
 from cards.build import gap_texts
 from cards.catalogue import Catalogue
 from cards.detect import Question
 from cards.history import Trial
+from cards.kept import kept
 from cards.model import Action, Card, Code, Gap, Indicator, Order, Paragraph, Suggestion
 from cards.options import Change, Choice, Excluded, Form, Hold, Offer, TextOnly, order_code
 from cards.schema.evidence import EvidenceEntry
@@ -24,15 +25,16 @@ _TOLD = (TextOnly.NO_SINGLE_ORDER, TextOnly.DRAFT_NOT_OURS, TextOnly.OTHER_DISEA
 
 def options_card(choice: Choice, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:
     """Return the card of the options."""
-    return _Builder(choice, gaps, catalogue, ask).card()
+    return _Builder(choice, gaps, catalogue, ask, catalogue.wording.options, catalogue.names).card()
 
 
-@dataclass(frozen=True)
-class _Builder:
+class _Builder(msgspec.Struct, frozen=True, dict=True):
     choice: Choice
     gaps: Mapping[Gap, int]
     catalogue: Catalogue
     ask: Question
+    words: Mapping[str, str]
+    names: Mapping[str, str]
 
     def card(self) -> Card:
         source = self.catalogue.options.indications[self.choice.indication].source
@@ -52,13 +54,13 @@ class _Builder:
         )
 
     def _say(self, key: str, **fields: object) -> str:
-        return self.catalogue.wording.options[key].format(**fields)
+        return self.words[key].format(**fields)
 
     def _name(self, ingredient: str) -> str:
-        return self.catalogue.ingredients[ingredient].name
+        return self.names[ingredient]
 
     def _names(self, ingredients: Sequence[str]) -> str:
-        return listed([self._name(item) for item in ingredients])
+        return listed([self.names[item] for item in ingredients])
 
     @property
     def _indication(self) -> str:
@@ -120,7 +122,8 @@ class _Builder:
         yield Paragraph(self._say("opening", drugs=self._drugs, indication=self._indication))
         if self.choice.holds:
             yield Paragraph(self._say("held", reasons=listed(list(self._holds()))))
-        yield from (Paragraph(self._told(reason)) for reason in _TOLD if self._is_told(reason))
+        given = {offer.text_only for offer in self.choice.offers}
+        yield from (Paragraph(self._told(reason)) for reason in _TOLD if reason in given)
         yield Paragraph("\n".join(line for line in self._items if line))
         listed_options = self.catalogue.options.indications[self.choice.indication]
         if self.choice.named_for:
@@ -145,15 +148,12 @@ class _Builder:
             else:
                 yield self._say(f"held-{hold.value}")
 
-    def _is_told(self, reason: TextOnly) -> bool:
-        return any(offer.text_only is reason for offer in self.choice.offers)
-
     def _told(self, reason: TextOnly) -> str:
         others = self._names(next(item.instead_of for item in self.choice.offers if item.text_only is reason))
         fields = {"others": others or self._drugs} if reason is TextOnly.NO_SINGLE_ORDER else {}
         return self._say(f"text-{reason.value}", **fields)
 
-    @cached_property
+    @kept
     def _items(self) -> tuple[str, ...]:
         """Return the line of each offer, empty for one that needs no more than its suggestion."""
         return tuple(self._item(offer) for offer in self.choice.offers)
@@ -171,21 +171,9 @@ class _Builder:
             name=self._name(offer.ingredient),
             how=self._say(key, **({"others": others} if others else {})),
             reason=offer.option.reason,
-            level=self._level(offer.option),
+            level=self.catalogue.once(_level, self.choice.indication, offer.ingredient, offer.option.evidence),
             record=", ".join(self._record(offer, offer.option)),
         )
-
-    def _level(self, option: Option) -> str:
-        """Say how certain the evidence is, or that the label alone stands behind it."""
-        entries = [self.catalogue.evidence[key] for key in option.evidence]
-        secondary = self._say("secondary")
-        if not entries:
-            use = self.catalogue.ingredients[option.ingredient].used_for[self.choice.indication]
-            state = use.state if isinstance(use, Use) else use
-            return self._say("level-label", secondary="" if state is Verification.PRIMARY else secondary)
-        certainty = " to ".join(dict.fromkeys(entry.certainty for entry in entries))
-        copied = any(entry.verification is not Verification.PRIMARY for entry in entries)
-        return self._say("level", certainty=certainty, secondary=secondary if copied else "")
 
     def _record(self, offer: Offer, option: Option) -> Iterator[str]:
         """Yield what in this record led to the option."""
@@ -232,7 +220,7 @@ class _Builder:
         left = [key for key, reason in self.choice.left_out if reason is Excluded.NO_ROOM]
         return self._say("more", names=self._names(left)) if left else ""
 
-    @cached_property
+    @kept
     def _evidence(self) -> list[EvidenceEntry]:
         shown = [item.option for item in self.choice.offers if item.option and item.form is not Form.CONTINUE]
         keys = dict.fromkeys(key for option in shown for key in option.evidence)
@@ -244,3 +232,16 @@ class _Builder:
         approved = all(approval.holds(self.ask.on) for approval in approvals)
         version = lines["version"].format(version=self.catalogue.version)
         return version if approved else f"{version} {lines['not-approved']}"
+
+
+def _level(catalogue: Catalogue, indication: str, ingredient: str, evidence: tuple[str, ...]) -> str:
+    """Say how certain the evidence for an option is, or that the label alone stands behind it."""
+    words, entries = catalogue.wording.options, [catalogue.evidence[key] for key in evidence]
+    secondary = words["secondary"].format()
+    if not entries:
+        use = catalogue.ingredients[ingredient].used_for[indication]
+        state = use.state if isinstance(use, Use) else use
+        return words["level-label"].format(secondary="" if state is Verification.PRIMARY else secondary)
+    certainty = " to ".join(dict.fromkeys(entry.certainty for entry in entries))
+    copied = any(entry.verification is not Verification.PRIMARY for entry in entries)
+    return words["level"].format(certainty=certainty, secondary=secondary if copied else "")

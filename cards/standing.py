@@ -55,7 +55,7 @@ def footer(catalogue: Catalogue, jurisdiction: str, disabled: frozenset[str]) ->
 
 def subjects_in_words(catalogue: Catalogue, jurisdiction: str, disabled: frozenset[str]) -> str:
     """Return the names of the subject drugs of the enabled rules."""
-    return listed([catalogue.ingredients[key].name for key in catalogue.subjects_in(jurisdiction, disabled)])
+    return listed([catalogue.names[key] for key in catalogue.subjects_in(jurisdiction, disabled)])
 
 
 def topic(catalogue: Catalogue, item: Topic) -> Coding:

@@ -25,7 +25,7 @@ def table(exposures: Sequence[Exposure], catalogue: Catalogue, on: date) -> str:
 
 
 def _row(exposure: Exposure, catalogue: Catalogue, on: date) -> str:
-    name = catalogue.ingredients[exposure.ingredient].name
+    name = catalogue.names[exposure.ingredient]
     written = _as_written(exposure, name)
     state = catalogue.wording.states[_state_key(exposure)]
     dates = "; ".join(dict.fromkeys(_phrases(exposure, catalogue, on)))

@@ -5,6 +5,7 @@ import string
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 from cards.model import Paragraph
 
@@ -96,13 +97,10 @@ def fit(paragraphs: Sequence[Paragraph], longest: int = LONGEST_DETAIL) -> str:
 
 
 def _joined(kept: Sequence[Paragraph]) -> str:
-    parts: list[str] = []
-    after_item = False
-    for paragraph in kept:
-        parts.append("\n" if after_item and paragraph.item else "\n\n")
-        parts.append(paragraph.text)
-        after_item = paragraph.item
-    return "".join(parts[1:])
+    parts = [kept[0].text] if kept else []
+    for before, after in pairwise(kept):
+        parts += ("\n" if before.item and after.item else "\n\n", after.text)
+    return "".join(parts)
 
 
 def _shortened(text: str, footer: str, longest: int) -> str:
