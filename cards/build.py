@@ -274,7 +274,7 @@ class _Builder(msgspec.Struct, frozen=True):
     def _coverages(self, pairs: Sequence[Pair]) -> Iterator[str]:
         for pair in pairs:
             clause = self.rule.clause(self.ask.jurisdiction, pair.indication)
-            yield self.lines[pair.coverage.value].format(
+            yield self.lines[pair.coverage].format(
                 partner=capital(self._name(pair.partner)),
                 partners_word=clause.partners_word if pair.coverage is Coverage.COVERED else self.rule.partners_word,
             )

@@ -190,7 +190,7 @@ class _Detector(msgspec.Struct, frozen=True):
         pairs = sorted(self._pairs(key, rule), key=self._pair_order)
         if not pairs:
             return None
-        indicator = max((pair.indicator for pair in pairs), key=INDICATORS.index)
+        indicator = pairs[0].indicator
         due = max((pair.due for pair in pairs), key=INDICATORS.index)
         allowed = min(indicator, self.question.policy.ceiling(key), key=INDICATORS.index)
         exception = self._exception(key, pairs) if allowed is Indicator.WARNING else None
@@ -215,9 +215,9 @@ class _Detector(msgspec.Struct, frozen=True):
         return -INDICATORS.index(pair.indicator), pair.coverage is Coverage.NOT_NAMED, place
 
     def _pairs(self, key: str, rule: Rule) -> Iterator[Pair]:
-        subjects, partners = self.catalogue.roles[key]
-        for subject in self._exposed(subjects):
-            for partner in self._exposed(partners):
+        subjects, partners = map(self._exposed, self.catalogue.roles[key])
+        for subject in subjects:
+            for partner in partners:
                 pair = self._pair(rule, subject, partner)
                 if pair:
                     yield self._capped(key, pair)
@@ -230,8 +230,8 @@ class _Detector(msgspec.Struct, frozen=True):
         return replace(pair, indicator=ceiling, lowered_from=pair.indicator)
 
     def _exposed(self, members: Iterable[str]) -> list[Exposure]:
-        known = self.found.by_ingredient
-        return [known[key] for key in known if key in members and known[key].state in _REPORTED]
+        known = self.found.by_ingredient.items()
+        return [item for key, item in known if key in members and item.state in _REPORTED]
 
     def _pair(self, rule: Rule, subject: Exposure, partner: Exposure) -> Pair | None:
         relation = self._relation(subject, partner)
@@ -242,19 +242,20 @@ class _Detector(msgspec.Struct, frozen=True):
             return None
         clause = rule.clause(self.question.jurisdiction, indication)
         sequence = _sequence(subject, partner) if relation is Relation.OVERLAP else None
-        pair = Pair(
+        relation = Relation.SEQUENTIAL if sequence else relation
+        quiet = self._quiet(rule, partner.ingredient, indication)
+        return Pair(
             subject,
             partner,
-            Relation.SEQUENTIAL if sequence else relation,
+            relation,
             self._coverage(clause, partner.ingredient),
             indication,
             by_order,
-            Indicator.INFO,
-            quiet=self._quiet(rule, partner.ingredient, indication),
+            self._indicator(relation, quiet=quiet),
+            quiet=quiet,
             first=sequence[0] if sequence else None,
             handover=sequence[1] if sequence else None,
         )
-        return replace(pair, indicator=self._indicator(pair))
 
     def _relation(self, subject: Exposure, partner: Exposure) -> Relation | None:
         states = {subject.state, partner.state}
@@ -286,9 +287,12 @@ class _Detector(msgspec.Struct, frozen=True):
 
     def _stated(self, rule: Rule) -> tuple[str, ...]:
         """Return the indications that the subject's orders state; those of the strongest state that states any."""
-        by_state = (_orders(self.found, self.catalogue.members(rule.subject), state) for state in _STATING)
-        stated = (stated_indications(orders, self.problems, self.catalogue) for orders in by_state)
-        return next((found for found in stated if found), ())
+        subjects = self.catalogue.members(rule.subject)
+        for state in _STATING:
+            orders = _orders(self.found, subjects, state)
+            if orders and (stated := stated_indications(orders, self.problems, self.catalogue)):
+                return stated
+        return ()
 
     def _first_naming(self, rule: Rule, partner: str, candidates: Sequence[str]) -> str:
         naming = (
@@ -320,9 +324,9 @@ class _Detector(msgspec.Struct, frozen=True):
         loud = indication is None or indication in rule.loud_for
         return partner in self.catalogue.members(rule.quiet) and not loud
 
-    def _indicator(self, pair: Pair) -> Indicator:
+    def _indicator(self, relation: Relation, *, quiet: bool) -> Indicator:
         """Return the indicator: one step up with an active serious infection, never critical in patient-view."""
-        calm = pair.quiet or pair.relation is not Relation.OVERLAP or self.question.hook is Hook.PATIENT_VIEW
+        calm = quiet or relation is not Relation.OVERLAP or self.question.hook is Hook.PATIENT_VIEW
         step = (0 if calm else 1) + bool(self.problems.infections)
         return INDICATORS[step]
 
@@ -337,8 +341,9 @@ def _two_resources(subject: Exposure, partner: Exposure) -> bool:
 def _sequence(one: Exposure, other: Exposure) -> tuple[str, tuple[date, date]] | None:
     """Return the ingredient that ends first and (its end, the other's start), where the record plans a sequence."""
     for first, second in ((one, other), (other, one)):
-        end, start = _planned_end(first), _planned_start(second)
-        if first.state is State.CURRENT and end and start and start >= end:
+        end = _planned_end(first) if first.state is State.CURRENT else None
+        start = _planned_start(second) if end else None
+        if end and start and start >= end:
             return first.ingredient, (end, start)
     return None
 

@@ -76,7 +76,7 @@ def history(
     tried = [_trial(item, catalogue, on) for item in before.values() if item.state is not State.NONE]
     biologics = [item for item in tried if catalogue.drug_class(item.ingredient).category is Category.BIOLOGIC]
     trial = next((item for item in tried if item.ingredient == subject), None)
-    indication = _indication(record, problems, catalogue, subject, on)
+    indication = _indication(record, problems, catalogue, subject, on) if trial else None
     shown = None
     if trial and indication:
         reducing = _Reducing(before, problems, catalogue, on)

@@ -93,7 +93,7 @@ class _Writer(msgspec.Struct, frozen=True):
         return self.words["maintenance"].format(since=course.since_induction, levels=levels)
 
     def _response(self, course: Course) -> str:
-        text = self.words[course.response.value]
+        text = self.words[course.response]
         failure, end = course.failure, course.induction.end if course.induction else None
         if failure is None or failure.on is None or end is None:
             return text

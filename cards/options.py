@@ -314,15 +314,14 @@ class _Chooser:
             if in_force(partner):
                 yield Offer(Form.CONTINUE, key, others, options.get(key), text_only=TextOnly.ADVICE)
             else:
-                changes = self._updates(partner)
-                yield Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key), changes)
+                yield Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key))
 
     def _alternatives(self) -> Iterator[Offer]:
         before = tuple(item.ingredient for item in self._in_force)
         for option in self._candidates:
             key = option.ingredient
             if self._against[key] is None:
-                yield Offer(Form.INSTEAD, key, before, option, self._tried(key), self._switch(key))
+                yield Offer(Form.INSTEAD, key, before, option, self._tried(key))
 
     @kept
     def _candidates(self) -> tuple[Option, ...]:
@@ -393,10 +392,18 @@ class _Chooser:
     # What one click may do.
 
     def _judged(self, offer: Offer) -> Offer:
-        """Return an offer as text where its changes may not be one click."""
-        if reason := self._text_only(offer.changes):
-            return replace(offer, changes=(), text_only=reason)
-        return replace(offer, changes=self._linked(offer.changes), recommended=self._recommended(offer))
+        """Return an offer with its changes, or as text where they may not be one click."""
+        if self._holds:
+            return replace(offer, text_only=TextOnly.HELD)
+        changes = self._changes(offer)
+        if reason := self._text_only(changes):
+            return replace(offer, text_only=reason)
+        return replace(offer, changes=self._linked(changes), recommended=self._recommended(offer))
+
+    def _changes(self, offer: Offer) -> tuple[Change, ...]:
+        if offer.form is Form.INSTEAD:
+            return self._switch(offer.ingredient)
+        return self._updates(next(item for item in self._partners if item.ingredient == offer.ingredient))
 
     def _linked(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Return the changes, those that write an order with their need of the link to the order it replaces."""
@@ -407,8 +414,6 @@ class _Chooser:
         return tuple(replace(item, needs_link=needed) for item in changes)
 
     def _text_only(self, changes: tuple[Change, ...]) -> TextOnly | None:
-        if self._holds:
-            return TextOnly.HELD
         uses = self.situation.catalogue.ingredients
         if any(self.indication not in uses[item.ingredient].uses() for item in self._partners):
             return TextOnly.OTHER_DISEASE

@@ -20,6 +20,12 @@ from cards.text import capital, day, fit, listed
 
 OPTIONS = "options"
 _LONGEST_EVIDENCE = 4
+_LABELS = {
+    Form.KEEP: "label-keep",
+    Form.CONTINUE: "label-alone",
+    Form.MONOTHERAPY: "label-monotherapy",
+    Form.INSTEAD: "label-consider",
+}
 _TOLD = (TextOnly.NO_SINGLE_ORDER, TextOnly.DRAFT_NOT_OURS, TextOnly.OTHER_DISEASE, TextOnly.WOULD_COMBINE)
 
 
@@ -77,7 +83,7 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
     def _suggestion(self, offer: Offer, item: str) -> Suggestion:
         by_hand = self._label(offer, click=False)
         return Suggestion(
-            kind=f"{offer.form.value} {offer.ingredient}",
+            kind=f"{offer.form} {offer.ingredient}",
             label=self._label(offer, click=True) if offer.changes else by_hand,
             actions=tuple(self._action(change, offer) for change in offer.changes),
             recommended=offer.recommended,
@@ -86,19 +92,14 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
         )
 
     def _label(self, offer: Offer, *, click: bool) -> str:
-        name, others = capital(self._name(offer.ingredient)), self._names(offer.instead_of)
-        if offer.form in {Form.KEEP, Form.CONTINUE} or (offer.form is Form.MONOTHERAPY and not offer.instead_of):
-            key = "label-keep" if offer.form is Form.KEEP else "label-alone"
-            not_started = self._names(self._not_started(offer))
-            said = {"name": self._name(offer.ingredient), "others": others or not_started}
-            return self._say(key if others else "label-not-started", **said)
-        if offer.form is Form.MONOTHERAPY:
-            return self._say("label-monotherapy", name=self._name(offer.ingredient), others=others)
-        if not offer.instead_of:
-            return self._say("label-consider-new", name=self._name(offer.ingredient))
-        if click:
-            return self._say("label-instead", name=name, others=others)
-        return self._say("label-consider", name=self._name(offer.ingredient), others=others)
+        name, others = self.names[offer.ingredient], self._names(offer.instead_of)
+        if offer.form is Form.INSTEAD and not others:
+            return self._say("label-consider-new", name=name)
+        if not others:
+            return self._say("label-not-started", name=name, others=self._names(self._not_started(offer)))
+        if offer.form is Form.INSTEAD and click:
+            return self._say("label-instead", name=capital(name), others=others)
+        return self._say(_LABELS[offer.form], name=name, others=others)
 
     def _not_started(self, offer: Offer) -> list[str]:
         """Return the drugs of the pair that are drafted and not taken yet."""
@@ -146,12 +147,12 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
             elif hold is Hold.UNDER_AGE:
                 yield self._say("held-under-age", years=self.catalogue.options.adult_from)
             else:
-                yield self._say(f"held-{hold.value}")
+                yield self._say(f"held-{hold}")
 
     def _told(self, reason: TextOnly) -> str:
         others = self._names(next(item.instead_of for item in self.choice.offers if item.text_only is reason))
         fields = {"others": others or self._drugs} if reason is TextOnly.NO_SINGLE_ORDER else {}
-        return self._say(f"text-{reason.value}", **fields)
+        return self._say(f"text-{reason}", **fields)
 
     @kept
     def _items(self) -> tuple[str, ...]:
@@ -164,7 +165,7 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
             return self._say("item-alone", name=self._name(offer.ingredient), others=others)
         if offer.option is None:
             return ""
-        key = "how-new" if not offer.instead_of else f"how-{offer.form.value}"
+        key = "how-new" if not offer.instead_of else f"how-{offer.form}"
         others = self._names(offer.instead_of)
         return self._say(
             "item",
@@ -197,7 +198,7 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
         return self._say("tried", first=day(trial.first), last=day(trial.last))
 
     def _exposed(self, option: Option) -> bool:
-        return any(self.choice.past.of_class(key) for key in option.without_exposure_to)
+        return any(trial.class_id in option.without_exposure_to for trial in self.choice.past.biologics)
 
     def _classes(self, keys: Sequence[str]) -> str:
         return listed([self.catalogue.classes[key].name for key in keys])

@@ -44,7 +44,7 @@ def _state_key(exposure: Exposure) -> str:
     if exposure.state is State.RECENT:
         return _recent_key(exposure.deciding)
     if exposure.state is not State.CURRENT or exposure.deciding.basis is not Basis.ACTIVE:
-        return exposure.state.value
+        return exposure.state
     status = exposure.deciding.fact.status
     known = {"active", "intended", "recorded"}
     return "current" if status in known else "current-on-hold" if status == "on-hold" else "current-unknown"
