@@ -36,7 +36,7 @@ _LONGEST_WRITTEN = 100
 _LONGEST_IN_LABEL = 80
 INCOMPLETE = "incomplete"
 _GAPS = tuple(Gap)
-_MEDICATION_GAPS = tuple(gap for gap in Gap if gap.startswith(("medication", "other-patient")))
+_MEDICATION_GAPS = frozenset(gap for gap in Gap if gap.startswith(("medication", "other-patient")))
 _PROBLEMS_PARTIAL = frozenset({Gap.CONDITIONS_PAGED, Gap.CONDITION_UNREADABLE})
 
 
@@ -66,6 +66,7 @@ def build(
         rule=always.rule,
         label=always.label,
         lines=catalogue.wording.lines,
+        names=catalogue.names,
     ).card()
 
 
@@ -83,6 +84,7 @@ class _Builder(msgspec.Struct, frozen=True):
     rule: Rule
     label: Label
     lines: Mapping[str, str]
+    names: Mapping[str, str]
 
     def card(self) -> Card:
         drafts = {fact.ref for item in self.exposures for fact in item.drafts}
@@ -100,9 +102,6 @@ class _Builder(msgspec.Struct, frozen=True):
             drafts=tuple(sorted(drafts)),
             paragraphs=paragraphs,
         )
-
-    def _name(self, exposure: Exposure) -> str:
-        return self.catalogue.names[exposure.ingredient]
 
     def _like_lead(self) -> list[Pair]:
         """Return the pairs of the lead's relation, the lead first: the others are only in the table."""
@@ -135,11 +134,11 @@ class _Builder(msgspec.Struct, frozen=True):
             return [self._sequential("summary", more=f",{said}" if said else "")]
         clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
         keys = ("not-named", "not-named-short") if self.lead.coverage is Coverage.NOT_NAMED else ("overlap",)
-        partner = self._name(self.lead.partner)
+        partner = self.names[self.lead.partner.ingredient]
         texts = (self.catalogue.wording.summary[key] for key in keys)
         return [
             text.format(
-                subject=capital(self._name(self.lead.subject)),
+                subject=capital(self.names[self.lead.subject.ingredient]),
                 partner=partner,
                 partner_plain=partner,
                 more=said,
@@ -155,8 +154,8 @@ class _Builder(msgspec.Struct, frozen=True):
         ordered, ended = _ordered_first(self.lead)
         deciding = ended.deciding
         return self.catalogue.wording.summary[_how_ended(deciding, alone=not more)].format(
-            ordered=capital(self._name(ordered)),
-            ended=self._name(ended),
+            ordered=capital(self.names[ordered.ingredient]),
+            ended=self.names[ended.ingredient],
             more=more,
             date=day(deciding.stop or deciding.last),
         )
@@ -167,7 +166,11 @@ class _Builder(msgspec.Struct, frozen=True):
         end, start = self.lead.handover or (None, None)
         texts = self.catalogue.wording.summary if part == "summary" else self.lines
         return texts["sequential"].format(
-            first=self._name(first), second=self._name(second), end=day(end), start=day(start), **extra
+            first=self.names[first.ingredient],
+            second=self.names[second.ingredient],
+            end=day(end),
+            start=day(start),
+            **extra,
         )
 
     # The detail, most important first.
@@ -191,7 +194,12 @@ class _Builder(msgspec.Struct, frozen=True):
         yield Paragraph(self._footer())
 
     def _opening(self) -> str:
-        pairs = listed([f"{self._name(pair.subject)} + {self._name(pair.partner)}" for pair in self._like_lead()[:4]])
+        pairs = listed(
+            [
+                f"{self.names[pair.subject.ingredient]} + {self.names[pair.partner.ingredient]}"
+                for pair in self._like_lead()[:4]
+            ]
+        )
         common = {"pairs": capital(pairs), "label": self.label.name, "section": self.label.section}
         clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
         strength = clause.strength or self.label.strength
@@ -205,9 +213,9 @@ class _Builder(msgspec.Struct, frozen=True):
             strength=strength,
             advice=self.label.advice,
             partners_word=clause.partners_word,
-            partner=self._name(self.lead.partner),
+            partner=self.names[self.lead.partner.ingredient],
             warning=self.label.warning,
-            action=self.lines[self._action()].format(partner=self._name(self.lead.partner)),
+            action=self.lines[self._action()].format(partner=self.names[self.lead.partner.ingredient]),
         )
 
     def _action(self) -> str:
@@ -221,7 +229,7 @@ class _Builder(msgspec.Struct, frozen=True):
 
     def _washouts(self) -> str:
         ended = [_ordered_first(pair)[1] for pair in self._like_lead()[:3]]
-        return listed([f"{self._name(item)} counted until {day(item.deciding.until)}" for item in ended])
+        return listed([f"{self.names[item.ingredient]} counted until {day(item.deciding.until)}" for item in ended])
 
     def _infection(self) -> Iterator[Paragraph]:
         if not self.problems.infections:
@@ -252,11 +260,11 @@ class _Builder(msgspec.Struct, frozen=True):
         for pair in self.finding.pairs:
             _, other = _ordered_first(pair)
             if any(item.basis is Basis.REPLACED for item in other.contributions):
-                yield Paragraph(self.lines["replaced"].format(partner=capital(self._name(other))))
+                yield Paragraph(self.lines["replaced"].format(partner=capital(self.names[other.ingredient])))
             if self._protected(pair.partner):
-                yield Paragraph(self.lines["no-abrupt-stop"].format(partner=self._name(pair.partner)))
+                yield Paragraph(self.lines["no-abrupt-stop"].format(partner=self.names[pair.partner.ingredient]))
             if pair.quiet:
-                yield Paragraph(self.lines["quiet"].format(partner=capital(self._name(pair.partner))))
+                yield Paragraph(self.lines["quiet"].format(partner=capital(self.names[pair.partner.ingredient])))
         if told := gap_texts(self.gaps, self.catalogue, medications_only=True):
             yield Paragraph(self.lines["gaps"].format(reasons=listed(told)))
 
@@ -275,7 +283,7 @@ class _Builder(msgspec.Struct, frozen=True):
         for pair in pairs:
             clause = self.rule.clause(self.ask.jurisdiction, pair.indication)
             yield self.lines[pair.coverage].format(
-                partner=capital(self._name(pair.partner)),
+                partner=capital(self.names[pair.partner.ingredient]),
                 partners_word=clause.partners_word if pair.coverage is Coverage.COVERED else self.rule.partners_word,
             )
 
@@ -324,27 +332,24 @@ class _Builder(msgspec.Struct, frozen=True):
         for partner in dict.fromkeys(pair.partner.ingredient for pair in self.finding.pairs[:3]):
             yield self.catalogue.once(_partner_label, partner)
 
-    def _evidence(self) -> Iterator[Paragraph]:
-        """What is known of the combination; of its lines the least important goes before anything else."""
-        partners = {pair.partner.ingredient for pair in self._like_lead()}
-        found = evidence_lines(self.rule, partners, self.catalogue) if self.finding.loud else ()
-        if not found:
-            return
-        yield Paragraph(self.lines["evidence"], drop=2)
-        first = min(line.place for line in found)
-        for line in found:
-            text = self.catalogue.once(_evidence_item, line)
-            yield Paragraph(text, drop=3 if line.place == first else 4 + line.place, item=True)
+    def _evidence(self) -> Sequence[Paragraph]:
+        if not self.finding.loud:
+            return ()
+        partners = tuple([pair.partner.ingredient for pair in self._like_lead()])
+        if len(partners) > 1:
+            # There are too many sets of partners to keep what is said of each.
+            return _evidence(self.catalogue, self.finding.rule, partners)
+        return self.catalogue.once(_evidence, self.finding.rule, partners)
 
     def _doubts(self) -> Iterator[Paragraph]:
         facts = {item.fact.ref: (each, item.fact) for each in self.exposures for item in each.contributions}
         for exposure, fact in facts.values():
             if fact.disagreement:
                 named = self.catalogue.names[fact.disagreement]
-                text = self.lines["disagreement"].format(ingredient=self._name(exposure), named=named)
+                text = self.lines["disagreement"].format(ingredient=self.names[exposure.ingredient], named=named)
                 yield Paragraph(text, drop=1)
             for doubt in fact.doubts[:1]:
-                text = self.lines["doubt"].format(ingredient=self._name(exposure), doubt=escape(doubt, 120))
+                text = self.lines["doubt"].format(ingredient=self.names[exposure.ingredient], doubt=escape(doubt, 120))
                 yield Paragraph(text, drop=1)
 
     def _conventions(self) -> Iterator[Paragraph]:
@@ -355,7 +360,9 @@ class _Builder(msgspec.Struct, frozen=True):
                 continue
             if item.window.washout_convention if recent else item.window.dosing_convention:
                 days = item.window.washout if recent else item.window.dosing
-                yield Paragraph(self.lines["convention"].format(ingredient=self._name(exposure), days=days), drop=3)
+                yield Paragraph(
+                    self.lines["convention"].format(ingredient=self.names[exposure.ingredient], days=days), drop=3
+                )
 
     def _footer(self) -> str:
         parts = [self.always.footer]
@@ -383,7 +390,7 @@ class _Builder(msgspec.Struct, frozen=True):
 
     def _delete_label(self, exposure: Exposure, fact: MedicationFact, same: Sequence[MedicationFact]) -> str:
         """Return the label of a removal; of several drafts of one medicine it says which one goes."""
-        texts, name = self.catalogue.wording.suggestions, self._name(exposure)
+        texts, name = self.catalogue.wording.suggestions, self.names[exposure.ingredient]
         if len(same) == 1:
             return texts["delete"].format(ingredient=name)
         written = [plain(item.text, _LONGEST_IN_LABEL) for item in same]
@@ -393,7 +400,7 @@ class _Builder(msgspec.Struct, frozen=True):
 
     def _written(self, exposure: Exposure, fact: MedicationFact) -> str:
         text = plain(fact.text, _LONGEST_WRITTEN)
-        return "" if text.casefold() == self._name(exposure).casefold() else text
+        return "" if text.casefold() == self.names[exposure.ingredient].casefold() else text
 
     def _protected(self, exposure: Exposure) -> bool:
         return _protected(exposure, self.catalogue, self.problems)
@@ -438,6 +445,17 @@ def _partner_label(catalogue: Catalogue, partner: str) -> Paragraph:
     return Paragraph(text.format(partner=name, text=known.text if known else ""), drop=2)
 
 
+def _evidence(catalogue: Catalogue, rule: str, partners: tuple[str, ...]) -> tuple[Paragraph, ...]:
+    """Tell what is known of a combination; of its lines the least important goes before anything else."""
+    found = evidence_lines(catalogue.rules[rule], partners, catalogue)
+    first = min((line.place for line in found), default=0)
+    items = [
+        Paragraph(_evidence_item(catalogue, line), drop=3 if line.place == first else 4 + line.place, item=True)
+        for line in found
+    ]
+    return (Paragraph(catalogue.wording.lines["evidence"], drop=2), *items) if items else ()
+
+
 def _evidence_item(catalogue: Catalogue, line: EvidenceLine) -> str:
     lines, rated = catalogue.wording.lines, line.certainty != CERTAINTIES[-1]
     certainty = lines["certainty"].format(certainty=line.certainty) if rated else ""
@@ -474,8 +492,8 @@ def incomplete(
 
 def gap_texts(gaps: Mapping[Gap, int], catalogue: Catalogue, *, medications_only: bool = False) -> list[str]:
     """Return what is missing from the record, in words."""
-    told = _MEDICATION_GAPS if medications_only else _GAPS
-    return [catalogue.wording.gaps[gap].format(count=gaps[gap]) for gap in told if gaps.get(gap)]
+    told = [gap for gap in gaps if gaps[gap] and (gap in _MEDICATION_GAPS or not medications_only)]
+    return [catalogue.wording.gaps[gap].format(count=gaps[gap]) for gap in sorted(told, key=_GAPS.index)]
 
 
 def _window_decided(item: Contribution, *, recent: bool) -> bool:

@@ -171,7 +171,8 @@ class Question(msgspec.Struct, frozen=True):
 
 def findings(found: Exposures, problems: Problems, catalogue: Catalogue, question: Question) -> tuple[Finding, ...]:
     """Return the rules that are met, critical first, else in the order of the knowledge."""
-    detector = _Detector(found, problems, catalogue, question)
+    reported = [item for item in found.by_ingredient.values() if item.state in _REPORTED]
+    detector = _Detector(found, reported, problems, catalogue, question)
     met = [
         finding
         for key in catalogue.rules_in(question.jurisdiction, question.policy.disabled)
@@ -182,6 +183,7 @@ def findings(found: Exposures, problems: Problems, catalogue: Catalogue, questio
 
 class _Detector(msgspec.Struct, frozen=True):
     found: Exposures
+    reported: Sequence[Exposure]
     problems: Problems
     catalogue: Catalogue
     question: Question
@@ -215,9 +217,10 @@ class _Detector(msgspec.Struct, frozen=True):
         return -INDICATORS.index(pair.indicator), pair.coverage is Coverage.NOT_NAMED, place
 
     def _pairs(self, key: str, rule: Rule) -> Iterator[Pair]:
-        subjects, partners = map(self._exposed, self.catalogue.roles[key])
-        for subject in subjects:
-            for partner in partners:
+        subjects, partners = self.catalogue.roles[key]
+        present = [item for item in self.reported if item.ingredient in partners]
+        for subject in self.reported if present else ():
+            for partner in present if subject.ingredient in subjects else ():
                 pair = self._pair(rule, subject, partner)
                 if pair:
                     yield self._capped(key, pair)
@@ -228,10 +231,6 @@ class _Detector(msgspec.Struct, frozen=True):
         if INDICATORS.index(ceiling) >= INDICATORS.index(pair.indicator):
             return pair
         return replace(pair, indicator=ceiling, lowered_from=pair.indicator)
-
-    def _exposed(self, members: Iterable[str]) -> list[Exposure]:
-        known = self.found.by_ingredient.items()
-        return [item for key, item in known if key in members and item.state in _REPORTED]
 
     def _pair(self, rule: Rule, subject: Exposure, partner: Exposure) -> Pair | None:
         relation = self._relation(subject, partner)

@@ -238,8 +238,8 @@ class _Session(msgspec.Struct, frozen=True):
 
     def replaced(self, fact: MedicationFact, ingredient: str) -> bool:
         """Say whether a draft of another ingredient takes the place of this order."""
-        others = self.replaces.get(fact.ref, frozenset()) - {ingredient}
-        return fact.origin is Origin.CHART and bool(others)
+        others = self.replaces.get(fact.ref)
+        return others is not None and fact.origin is Origin.CHART and bool(others - {ingredient})
 
     def touches(self, fact: MedicationFact, ingredient: str) -> bool:
         """Say whether a fact counts otherwise in the session than in the record alone."""

@@ -34,7 +34,7 @@ from cards.model import (
 )
 from cards.problems import Problems
 from cards.schema.ingredients import Category
-from cards.schema.options import NamedOptions, Option, OptionList
+from cards.schema.options import Option, OptionList
 
 PREGNANCY = "pregnancy"
 _REQUESTS = ("MedicationRequest/", "MedicationOrder/")
@@ -210,7 +210,7 @@ class _Chooser:
             offers=shown,
             left_out=(*self._left_out(), *((item.ingredient, Excluded.NO_ROOM) for item in offers[room:])),
             holds=self._holds,
-            named_for=self._named[0] if self._named else None,
+            named_for=self._named,
             tried=self._given,
             limited=self._limited,
             past=self.situation.past,
@@ -258,10 +258,10 @@ class _Chooser:
         return frozenset(item.class_id for item in self.situation.past.biologics if item.failed)
 
     @kept
-    def _named(self) -> tuple[str, NamedOptions] | None:
-        """Return the problem on record that has candidates of its own, and those."""
+    def _named(self) -> str | None:
+        """Return the problem on record that has candidates of its own."""
         on_record = {item.group for item in self.situation.problems.others}
-        return next(((key, named) for key, named in self.listed.named_for.items() if key in on_record), None)
+        return next((key for key in self.listed.named_for if key in on_record), None)
 
     # What is ordered and what is in force.
 
@@ -305,7 +305,7 @@ class _Chooser:
     def _monotherapies(self) -> Iterator[Offer]:
         """A partner alone, where it is one of the candidates itself."""
         known = self.situation.catalogue.once(_named_anywhere, self.indication)
-        options = {item.ingredient: item for item in self._candidates}
+        options = self._candidates
         for partner in self._partners:
             key = partner.ingredient
             others = tuple(item.ingredient for item in self._in_force if item is not partner)
@@ -318,51 +318,48 @@ class _Chooser:
 
     def _alternatives(self) -> Iterator[Offer]:
         before = tuple(item.ingredient for item in self._in_force)
-        for option in self._candidates:
-            key = option.ingredient
+        for key, option in self._candidates.items():
             if self._against[key] is None:
                 yield Offer(Form.INSTEAD, key, before, option, self._tried(key))
 
     @kept
-    def _candidates(self) -> tuple[Option, ...]:
+    def _candidates(self) -> Mapping[str, Option]:
         """Return the candidates for this patient's problems, in the order of the site or of the knowledge."""
         chosen = self.situation.ask.policy.options
         if chosen is None:
             return self._known
-        known = {item.ingredient: item for item in self._known}
-        return tuple(known[key] for key in dict.fromkeys(chosen) if key in known)
+        return {key: self._known[key] for key in chosen if key in self._known}
 
     @kept
-    def _known(self) -> tuple[Option, ...]:
-        return self._named[1].candidates if self._named else self.listed.candidates
+    def _known(self) -> Mapping[str, Option]:
+        return self.situation.catalogue.once(_known, self.indication, self._named)
 
     def _left_out(self) -> Iterator[tuple[str, Excluded]]:
         if self._against_subject:
             yield self._subject.ingredient, self._against_subject
-        offered = {item.ingredient for item in self._candidates}
-        for option in self._known:
-            if option.ingredient not in offered:
-                yield option.ingredient, Excluded.SWITCHED_OFF
-            elif reason := self._against[option.ingredient]:
-                yield option.ingredient, reason
+        for key in self._known:
+            if key not in self._candidates:
+                yield key, Excluded.SWITCHED_OFF
+            elif reason := self._against[key]:
+                yield key, reason
             elif self._adult is False:
-                yield option.ingredient, Excluded.UNDER_AGE
+                yield key, Excluded.UNDER_AGE
 
     @kept
     def _against(self) -> Mapping[str, Excluded | None]:
         """Return of each candidate the first reason not to offer it."""
-        return {item.ingredient: self._reason(item) for item in self._candidates}
+        return {key: self._reason(key, option) for key, option in self._candidates.items()}
 
-    def _reason(self, option: Option) -> Excluded | None:
+    def _reason(self, ingredient: str, option: Option) -> Excluded | None:
         """Return the first reason not to offer a candidate."""
-        exposure = self.situation.found.by_ingredient.get(option.ingredient)
+        exposure = self.situation.found.by_ingredient.get(ingredient)
         if exposure and State.CURRENT in (exposure.state, exposure.established):
             return Excluded.CURRENT
         if exposure and exposure.state is State.ORDERED:
             return Excluded.ORDERED
-        if ruled_out := self._ruled_out(option.ingredient):
+        if ruled_out := self._ruled_out(ingredient):
             return ruled_out
-        others = (trial for key, trial in self._trials.items() if key != option.ingredient)
+        others = (trial for key, trial in self._trials.items() if key != ingredient)
         if option.without_exposure_to and any(trial.class_id in option.without_exposure_to for trial in others):
             return Excluded.CLASS_EXPOSURE
         if self._failed_class(option.without_failure_of):
@@ -477,6 +474,12 @@ def _ended_badly(trial: Trial | None) -> Excluded | None:
     if trial.failed:
         return Excluded.FAILED
     return Excluded.INTOLERANT if trial.intolerant else None
+
+
+def _known(catalogue: Catalogue, indication: str, named: str | None) -> Mapping[str, Option]:
+    """Return the candidates of an indication, or those that are named for a problem, in the order of the knowledge."""
+    listed = catalogue.options.indications[indication]
+    return {item.ingredient: item for item in (listed.named_for[named].candidates if named else listed.candidates)}
 
 
 def _named_anywhere(catalogue: Catalogue, indication: str) -> frozenset[str]:

@@ -85,7 +85,7 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
         return Suggestion(
             kind=f"{offer.form} {offer.ingredient}",
             label=self._label(offer, click=True) if offer.changes else by_hand,
-            actions=tuple(self._action(change, offer) for change in offer.changes),
+            actions=tuple(self._action(change, offer) for change in offer.changes) if offer.changes else (),
             recommended=offer.recommended,
             by_hand=by_hand,
             told=bool(item),
@@ -181,9 +181,9 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
         if self.choice.named_for:
             yield self._say("on-record", problem=self.catalogue.conditions[self.choice.named_for].name.lower())
         if option.without_exposure_to and not self._exposed(option):
-            yield self._say("no-exposure", names=self._classes(option.without_exposure_to))
+            yield self._say("no-exposure", names=self.catalogue.once(_classes, option.without_exposure_to))
         if option.without_failure_of:
-            yield self._say("no-failure", names=self._classes(option.without_failure_of))
+            yield self._say("no-failure", names=self.catalogue.once(_classes, option.without_failure_of))
         if option.limited_exposure and self.choice.limited:
             yield self._say("limited", count=self.choice.tried)
         yield self._tried(offer.tried)
@@ -199,9 +199,6 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
 
     def _exposed(self, option: Option) -> bool:
         return any(trial.class_id in option.without_exposure_to for trial in self.choice.past.biologics)
-
-    def _classes(self, keys: Sequence[str]) -> str:
-        return listed([self.catalogue.classes[key].name for key in keys])
 
     def _biologics(self) -> str:
         named = [self._biologic(trial) for trial in self.choice.past.biologics]
@@ -233,6 +230,10 @@ class _Builder(msgspec.Struct, frozen=True, dict=True):
         approved = all(approval.holds(self.ask.on) for approval in approvals)
         version = lines["version"].format(version=self.catalogue.version)
         return version if approved else f"{version} {lines['not-approved']}"
+
+
+def _classes(catalogue: Catalogue, keys: Sequence[str]) -> str:
+    return listed([catalogue.classes[key].name for key in keys])
 
 
 def _level(catalogue: Catalogue, indication: str, ingredient: str, evidence: tuple[str, ...]) -> str:
