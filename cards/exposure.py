@@ -22,7 +22,7 @@ _DOSES = frozenset({Kind.ADMINISTRATION, Kind.DISPENSE})
 _GRACE_DAYS = 14
 _ORAL_SUPPLY_DAYS = 30
 _LONGEST_ESTIMATE_DAYS = 365
-_QUIET = timedelta(days=365)
+_QUIET_DAYS = 365
 
 
 class Ignore(StrEnum):
@@ -425,7 +425,7 @@ class _Calculator(msgspec.Struct, frozen=True):
         """Return the last recorded activity where it is more than twelve months old."""
         days = [day for fact, _ in facts for day in (fact.authored, fact.asserted, fact.start, fact.given) if day]
         latest = max(days, default=None)
-        return latest if latest and latest < self.on - _QUIET else None
+        return latest if latest and latest < self.on - timedelta(days=_QUIET_DAYS) else None
 
 
 def _window(catalogue: Catalogue, ingredient: str, stated: str | None) -> Window:
