@@ -359,8 +359,8 @@ class _Chooser:
             return Excluded.ORDERED
         if ruled_out := self._ruled_out(ingredient):
             return ruled_out
-        others = (trial for key, trial in self._trials.items() if key != ingredient)
-        if option.without_exposure_to and any(trial.class_id in option.without_exposure_to for trial in others):
+        new = option.without_exposure_to
+        if new and any(trial.class_id in new for key, trial in self._trials.items() if key != ingredient):
             return Excluded.CLASS_EXPOSURE
         if self._failed_class(option.without_failure_of):
             return Excluded.CLASS_FAILURE

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Hashable, Mapping
 from datetime import date
 
 from cards import Catalogue
@@ -16,7 +17,7 @@ def another() -> Catalogue:
     return dataclasses.replace(CATALOGUE)
 
 
-def made_of(catalogue: Catalogue) -> dict[object, object]:
+def made_of(catalogue: Catalogue) -> Mapping[tuple[Hashable, ...], object]:
     return dict(catalogue._once)
 
 
