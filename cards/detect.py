@@ -207,6 +207,8 @@ class _Detector(msgspec.Struct, frozen=True):
 
     def _exception(self, rule: str, pairs: Iterable[Pair]) -> DocumentedException | None:
         """Return the latest exception that covers every pair; one never lowers what is critical."""
+        if not self.question.exceptions:
+            return None
         ingredients = frozenset(item.ingredient for pair in pairs for item in pair.exposures)
         covering = [item for item in self.question.exceptions if item.covers(rule, ingredients, self.question.on)]
         return max(covering, key=lambda item: item.on, default=None)
