@@ -8,14 +8,13 @@ import msgspec
 from cards.catalogue import Catalogue
 from cards.course import INDUCTION_DAYS
 from cards.detect import Coverage, Finding, Pair, Question, Relation, provisional
-from cards.evidence import evidence_lines
+from cards.evidence import EvidenceLine, evidence_lines
 from cards.exposure import Basis, Contribution, Exposure
 from cards.history import History
 from cards.history_text import history_paragraph
 from cards.model import (
     Action,
     Card,
-    Coding,
     Gap,
     Hook,
     Indicator,
@@ -27,8 +26,8 @@ from cards.model import (
 from cards.problems import Problems
 from cards.schema.evidence import CERTAINTIES
 from cards.schema.ingredients import Category
-from cards.schema.part import Topic
 from cards.schema.rules import AGE_65, Label, Rule
+from cards.standing import Standing, footer, reasons, standing, subjects_in_words, topic
 from cards.table import is_last_dose, table
 from cards.text import capital, day, escape, fit, listed, plain
 
@@ -36,6 +35,8 @@ LONGEST_SUMMARY = 139
 _LONGEST_WRITTEN = 100
 _LONGEST_IN_LABEL = 80
 INCOMPLETE = "incomplete"
+_GAPS = tuple(Gap)
+_MEDICATION_GAPS = frozenset(gap for gap in Gap if gap.startswith(("medication", "other-patient")))
 _PROBLEMS_PARTIAL = frozenset({Gap.CONDITIONS_PAGED, Gap.CONDITION_UNREADABLE})
 
 
@@ -48,7 +49,25 @@ def build(
     tried: History | None = None,
 ) -> Card:
     """Return the card of a finding; `tried` is the treatment history, which bowel disease and a biologic show."""
-    return _Builder(finding, problems, gaps, catalogue, ask, tried).card()
+    # The summary names the loudest pair.
+    lead = finding.pairs[0]
+    always = catalogue.once(standing, finding.rule, lead.subject.ingredient, ask.jurisdiction, ask.policy.disabled)
+    return _Builder(
+        finding,
+        problems,
+        gaps,
+        catalogue,
+        ask,
+        tried,
+        lead=lead,
+        exposures=finding.exposures,
+        removable=_removable(finding, catalogue, problems),
+        always=always,
+        rule=always.rule,
+        label=always.label,
+        lines=catalogue.wording.lines,
+        names=catalogue.names,
+    ).card()
 
 
 class _Builder(msgspec.Struct, frozen=True):
@@ -57,10 +76,18 @@ class _Builder(msgspec.Struct, frozen=True):
     gaps: Mapping[Gap, int]
     catalogue: Catalogue
     ask: Question
-    tried: History | None = None
+    tried: History | None
+    lead: Pair
+    exposures: tuple[Exposure, ...]
+    removable: tuple[tuple[Exposure, MedicationFact], ...]
+    always: Standing
+    rule: Rule
+    label: Label
+    lines: Mapping[str, str]
+    names: Mapping[str, str]
 
     def card(self) -> Card:
-        drafts = [fact for item in self.finding.exposures for fact in item.drafts]
+        drafts = {fact.ref for item in self.exposures for fact in item.drafts}
         paragraphs = tuple(self._paragraphs())
         return Card(
             key=self.finding.rule,
@@ -69,32 +96,12 @@ class _Builder(msgspec.Struct, frozen=True):
             detail=fit(paragraphs),
             source_label=self.label.name,
             source_url=self.label.url,
-            topic=topic(self.catalogue, self.rule.topic),
+            topic=self.always.topic,
             suggestions=tuple(self._deletes()),
-            override_reasons=reasons(self.catalogue, self.rule.override_reasons),
-            drafts=tuple(sorted({fact.ref for fact in drafts})),
+            override_reasons=self.always.reasons,
+            drafts=tuple(sorted(drafts)),
             paragraphs=paragraphs,
         )
-
-    @property
-    def rule(self) -> Rule:
-        return self.catalogue.rules[self.finding.rule]
-
-    @property
-    def lead(self) -> Pair:
-        """Return the pair that the summary names: the loudest."""
-        return self.finding.pairs[0]
-
-    @property
-    def label(self) -> Label:
-        return self.catalogue.jurisdictions[self.ask.jurisdiction].labels[self.lead.subject.ingredient]
-
-    @property
-    def lines(self) -> Mapping[str, str]:
-        return self.catalogue.wording.lines
-
-    def _name(self, exposure: Exposure) -> str:
-        return self.catalogue.ingredients[exposure.ingredient].name
 
     def _like_lead(self) -> list[Pair]:
         """Return the pairs of the lead's relation, the lead first: the others are only in the table."""
@@ -127,11 +134,11 @@ class _Builder(msgspec.Struct, frozen=True):
             return [self._sequential("summary", more=f",{said}" if said else "")]
         clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
         keys = ("not-named", "not-named-short") if self.lead.coverage is Coverage.NOT_NAMED else ("overlap",)
-        partner = self._name(self.lead.partner)
+        partner = self.names[self.lead.partner.ingredient]
         texts = (self.catalogue.wording.summary[key] for key in keys)
         return [
             text.format(
-                subject=capital(self._name(self.lead.subject)),
+                subject=capital(self.names[self.lead.subject.ingredient]),
                 partner=partner,
                 partner_plain=partner,
                 more=said,
@@ -147,8 +154,8 @@ class _Builder(msgspec.Struct, frozen=True):
         ordered, ended = _ordered_first(self.lead)
         deciding = ended.deciding
         return self.catalogue.wording.summary[_how_ended(deciding, alone=not more)].format(
-            ordered=capital(self._name(ordered)),
-            ended=self._name(ended),
+            ordered=capital(self.names[ordered.ingredient]),
+            ended=self.names[ended.ingredient],
             more=more,
             date=day(deciding.stop or deciding.last),
         )
@@ -159,14 +166,18 @@ class _Builder(msgspec.Struct, frozen=True):
         end, start = self.lead.handover or (None, None)
         texts = self.catalogue.wording.summary if part == "summary" else self.lines
         return texts["sequential"].format(
-            first=self._name(first), second=self._name(second), end=day(end), start=day(start), **extra
+            first=self.names[first.ingredient],
+            second=self.names[second.ingredient],
+            end=day(end),
+            start=day(start),
+            **extra,
         )
 
     # The detail, most important first.
 
     def _paragraphs(self) -> Iterator[Paragraph]:
         yield Paragraph(self._opening())
-        yield Paragraph(table(self.finding.exposures, self.catalogue, self.ask.on))
+        yield Paragraph(table(self.exposures, self.catalogue, self.ask.on))
         yield from self._infection()
         yield from self._cautions()
         yield from self._risks()
@@ -177,14 +188,18 @@ class _Builder(msgspec.Struct, frozen=True):
         yield from self._evidence()
         yield from self._partner_labels()
         if self.finding.loud:
-            yield Paragraph(self.lines["pitfalls"], drop=2)
-            yield Paragraph(self.lines["proceed"], drop=1)
+            yield from self.always.loud
         yield from self._doubts()
         yield from self._conventions()
         yield Paragraph(self._footer())
 
     def _opening(self) -> str:
-        pairs = listed([f"{self._name(pair.subject)} + {self._name(pair.partner)}" for pair in self._like_lead()[:4]])
+        pairs = listed(
+            [
+                f"{self.names[pair.subject.ingredient]} + {self.names[pair.partner.ingredient]}"
+                for pair in self._like_lead()[:4]
+            ]
+        )
         common = {"pairs": capital(pairs), "label": self.label.name, "section": self.label.section}
         clause = self.rule.clause(self.ask.jurisdiction, self.lead.indication)
         strength = clause.strength or self.label.strength
@@ -198,9 +213,9 @@ class _Builder(msgspec.Struct, frozen=True):
             strength=strength,
             advice=self.label.advice,
             partners_word=clause.partners_word,
-            partner=self._name(self.lead.partner),
+            partner=self.names[self.lead.partner.ingredient],
             warning=self.label.warning,
-            action=self.lines[self._action()].format(partner=self._name(self.lead.partner)),
+            action=self.lines[self._action()].format(partner=self.names[self.lead.partner.ingredient]),
         )
 
     def _action(self) -> str:
@@ -210,11 +225,11 @@ class _Builder(msgspec.Struct, frozen=True):
             return "action-transplant"
         if self.problems.infections:
             return "action-infection"
-        return "action-keep-one" if self._removable() else "action-existing"
+        return "action-keep-one" if self.removable else "action-existing"
 
     def _washouts(self) -> str:
         ended = [_ordered_first(pair)[1] for pair in self._like_lead()[:3]]
-        return listed([f"{self._name(item)} counted until {day(item.deciding.until)}" for item in ended])
+        return listed([f"{self.names[item.ingredient]} counted until {day(item.deciding.until)}" for item in ended])
 
     def _infection(self) -> Iterator[Paragraph]:
         if not self.problems.infections:
@@ -245,11 +260,11 @@ class _Builder(msgspec.Struct, frozen=True):
         for pair in self.finding.pairs:
             _, other = _ordered_first(pair)
             if any(item.basis is Basis.REPLACED for item in other.contributions):
-                yield Paragraph(self.lines["replaced"].format(partner=capital(self._name(other))))
+                yield Paragraph(self.lines["replaced"].format(partner=capital(self.names[other.ingredient])))
             if self._protected(pair.partner):
-                yield Paragraph(self.lines["no-abrupt-stop"].format(partner=self._name(pair.partner)))
+                yield Paragraph(self.lines["no-abrupt-stop"].format(partner=self.names[pair.partner.ingredient]))
             if pair.quiet:
-                yield Paragraph(self.lines["quiet"].format(partner=capital(self._name(pair.partner))))
+                yield Paragraph(self.lines["quiet"].format(partner=capital(self.names[pair.partner.ingredient])))
         if told := gap_texts(self.gaps, self.catalogue, medications_only=True):
             yield Paragraph(self.lines["gaps"].format(reasons=listed(told)))
 
@@ -261,19 +276,14 @@ class _Builder(msgspec.Struct, frozen=True):
         return "\n\n".join(self._quoted(pairs) for pairs in groups.values())
 
     def _quoted(self, pairs: Sequence[Pair]) -> str:
-        sentence = self.label.sentence(pairs[0].indication)
-        why = self.lines["why"].format(
-            sentence=sentence.text,
-            revision=self.label.revision,
-            secondary=self.lines["secondary"] if sentence.verification != "primary" else "",
-        )
+        why = self.catalogue.once(_why, self.ask.jurisdiction, self.lead.subject.ingredient, pairs[0].indication)
         return " ".join((why, *self._coverages(pairs)))
 
     def _coverages(self, pairs: Sequence[Pair]) -> Iterator[str]:
         for pair in pairs:
             clause = self.rule.clause(self.ask.jurisdiction, pair.indication)
-            yield self.lines[pair.coverage.value].format(
-                partner=capital(self._name(pair.partner)),
+            yield self.lines[pair.coverage].format(
+                partner=capital(self.names[pair.partner.ingredient]),
                 partners_word=clause.partners_word if pair.coverage is Coverage.COVERED else self.rule.partners_word,
             )
 
@@ -320,49 +330,43 @@ class _Builder(msgspec.Struct, frozen=True):
     def _partner_labels(self) -> Iterator[Paragraph]:
         """What the other label says, or plainly that the statement stands on one side only."""
         for partner in dict.fromkeys(pair.partner.ingredient for pair in self.finding.pairs[:3]):
-            known = self.catalogue.wording.partner_label(partner)
-            name = self.catalogue.ingredients[partner].name
-            key = "partner-label" if known else "partner-label-none"
-            yield Paragraph(self.lines[key].format(partner=name, text=known.text if known else ""), drop=2)
+            yield self.catalogue.once(_partner_label, partner)
 
-    def _evidence(self) -> Iterator[Paragraph]:
-        """What is known of the combination; of its lines the least important goes before anything else."""
-        partners = {pair.partner.ingredient for pair in self._like_lead()}
-        found = evidence_lines(self.rule, partners, self.catalogue) if self.finding.loud else ()
-        if not found:
-            return
-        yield Paragraph(self.lines["evidence"], drop=2)
-        first = min(line.place for line in found)
-        for line in found:
-            rated = line.certainty != CERTAINTIES[-1]
-            certainty = self.lines["certainty"].format(certainty=line.certainty) if rated else ""
-            text = self.lines["evidence-item"].format(line=line.text, certainty=certainty)
-            yield Paragraph(text, drop=3 if line.place == first else 4 + line.place, item=True)
+    def _evidence(self) -> Sequence[Paragraph]:
+        if not self.finding.loud:
+            return ()
+        partners = tuple([pair.partner.ingredient for pair in self._like_lead()])
+        if len(partners) > 1:
+            # There are too many sets of partners to keep what is said of each.
+            return _evidence(self.catalogue, self.finding.rule, partners)
+        return self.catalogue.once(_evidence, self.finding.rule, partners)
 
     def _doubts(self) -> Iterator[Paragraph]:
-        facts = {item.fact.ref: (each, item.fact) for each in self.finding.exposures for item in each.contributions}
+        facts = {item.fact.ref: (each, item.fact) for each in self.exposures for item in each.contributions}
         for exposure, fact in facts.values():
             if fact.disagreement:
-                named = self.catalogue.ingredients[fact.disagreement].name
-                text = self.lines["disagreement"].format(ingredient=self._name(exposure), named=named)
+                named = self.catalogue.names[fact.disagreement]
+                text = self.lines["disagreement"].format(ingredient=self.names[exposure.ingredient], named=named)
                 yield Paragraph(text, drop=1)
             for doubt in fact.doubts[:1]:
-                text = self.lines["doubt"].format(ingredient=self._name(exposure), doubt=escape(doubt, 120))
+                text = self.lines["doubt"].format(ingredient=self.names[exposure.ingredient], doubt=escape(doubt, 120))
                 yield Paragraph(text, drop=1)
 
     def _conventions(self) -> Iterator[Paragraph]:
-        for exposure in self.finding.exposures:
+        for exposure in self.exposures:
             item = exposure.deciding
             recent = exposure.state is State.RECENT
             if not _window_decided(item, recent=recent):
                 continue
             if item.window.washout_convention if recent else item.window.dosing_convention:
                 days = item.window.washout if recent else item.window.dosing
-                yield Paragraph(self.lines["convention"].format(ingredient=self._name(exposure), days=days), drop=3)
+                yield Paragraph(
+                    self.lines["convention"].format(ingredient=self.names[exposure.ingredient], days=days), drop=3
+                )
 
     def _footer(self) -> str:
-        parts = [scope(self.catalogue, self.ask), self.lines["version"].format(version=self.catalogue.version)]
-        if not self._approved():
+        parts = [self.always.footer]
+        if not self.always.approved(self.ask.on):
             parts.append(self.lines["not-approved"])
         if self.finding.lowered:
             parts.append(self.lines["lowered"].format(indicator=self.finding.indicator.value))
@@ -372,19 +376,13 @@ class _Builder(msgspec.Struct, frozen=True):
             parts.append(self.lines["exception"].format(date=day(exception.on), reason=reason, until=until))
         return " ".join(parts)
 
-    def _approved(self) -> bool:
-        """Say whether the rule and every evidence entry that it uses are approved."""
-        used = (self.catalogue.evidence[key].approval for key in self.rule.evidence)
-        return all(approval.holds(self.ask.on) for approval in (self.rule.approval, *used))
-
     # The suggestions.
 
     def _deletes(self) -> Iterator[Suggestion]:
         if not self.finding.loud:
             return
-        removable = self._removable()
-        for exposure, fact in removable:
-            same = [other for item, other in removable if item is exposure]
+        for exposure, fact in self.removable:
+            same = [other for item, other in self.removable if item is exposure]
             label = self._delete_label(exposure, fact, same)
             text = self._delete_label(exposure, fact, [fact])
             action = Action("delete", text, resource_id=fact.ref, written=self._written(exposure, fact))
@@ -392,7 +390,7 @@ class _Builder(msgspec.Struct, frozen=True):
 
     def _delete_label(self, exposure: Exposure, fact: MedicationFact, same: Sequence[MedicationFact]) -> str:
         """Return the label of a removal; of several drafts of one medicine it says which one goes."""
-        texts, name = self.catalogue.wording.suggestions, self._name(exposure)
+        texts, name = self.catalogue.wording.suggestions, self.names[exposure.ingredient]
         if len(same) == 1:
             return texts["delete"].format(ingredient=name)
         written = [plain(item.text, _LONGEST_IN_LABEL) for item in same]
@@ -402,25 +400,66 @@ class _Builder(msgspec.Struct, frozen=True):
 
     def _written(self, exposure: Exposure, fact: MedicationFact) -> str:
         text = plain(fact.text, _LONGEST_WRITTEN)
-        return "" if text.casefold() == self._name(exposure).casefold() else text
-
-    def _removable(self) -> list[tuple[Exposure, MedicationFact]]:
-        """Return the drafts that can be taken back: new ones, of pairs that overlap."""
-        pairs = [pair for pair in self.finding.pairs if pair.relation is Relation.OVERLAP and not pair.quiet]
-        exposures = {item.ingredient: item for pair in pairs for item in pair.exposures}.values()
-        removable = {
-            fact.ref: (item, fact)
-            for item in exposures
-            if item.established is not State.CURRENT and not self._protected(item)
-            for fact in item.drafts
-            if fact.addressable and fact.status in {"draft", None}
-        }
-        return list(removable.values())
+        return "" if text.casefold() == self.names[exposure.ingredient].casefold() else text
 
     def _protected(self, exposure: Exposure) -> bool:
-        """Say whether a medicine may keep a transplant alive and must not be removed with one click."""
-        category = self.catalogue.drug_class(exposure.ingredient).category
-        return category is Category.IMMUNOSUPPRESSANT and self.problems.transplant
+        return _protected(exposure, self.catalogue, self.problems)
+
+
+def _removable(
+    finding: Finding, catalogue: Catalogue, problems: Problems
+) -> tuple[tuple[Exposure, MedicationFact], ...]:
+    """Return the drafts that can be taken back: new ones, of pairs that overlap."""
+    pairs = [pair for pair in finding.pairs if pair.relation is Relation.OVERLAP and not pair.quiet]
+    exposures = {item.ingredient: item for pair in pairs for item in pair.exposures}.values()
+    removable = {
+        fact.ref: (item, fact)
+        for item in exposures
+        if item.established is not State.CURRENT and not _protected(item, catalogue, problems)
+        for fact in item.drafts
+        if fact.addressable and fact.status in {"draft", None}
+    }
+    return tuple(removable.values())
+
+
+def _protected(exposure: Exposure, catalogue: Catalogue, problems: Problems) -> bool:
+    """Say whether a medicine may keep a transplant alive and must not be removed with one click."""
+    category = catalogue.drug_class(exposure.ingredient).category
+    return category is Category.IMMUNOSUPPRESSANT and problems.transplant
+
+
+# What is worded once for each catalogue.
+
+
+def _why(catalogue: Catalogue, jurisdiction: str, subject: str, indication: str | None) -> str:
+    """Quote the sentence of a label on an indication."""
+    label, lines = catalogue.jurisdictions[jurisdiction].labels[subject], catalogue.wording.lines
+    sentence = label.sentence(indication)
+    secondary = lines["secondary"] if sentence.verification != "primary" else ""
+    return lines["why"].format(sentence=sentence.text, revision=label.revision, secondary=secondary)
+
+
+def _partner_label(catalogue: Catalogue, partner: str) -> Paragraph:
+    known, name = catalogue.wording.partner_label(partner), catalogue.names[partner]
+    text = catalogue.wording.lines["partner-label" if known else "partner-label-none"]
+    return Paragraph(text.format(partner=name, text=known.text if known else ""), drop=2)
+
+
+def _evidence(catalogue: Catalogue, rule: str, partners: tuple[str, ...]) -> tuple[Paragraph, ...]:
+    """Tell what is known of a combination; of its lines the least important goes before anything else."""
+    found = evidence_lines(catalogue.rules[rule], partners, catalogue)
+    first = min((line.place for line in found), default=0)
+    items = [
+        Paragraph(_evidence_item(catalogue, line), drop=3 if line.place == first else 4 + line.place, item=True)
+        for line in found
+    ]
+    return (Paragraph(catalogue.wording.lines["evidence"], drop=2), *items) if items else ()
+
+
+def _evidence_item(catalogue: Catalogue, line: EvidenceLine) -> str:
+    lines, rated = catalogue.wording.lines, line.certainty != CERTAINTIES[-1]
+    certainty = lines["certainty"].format(certainty=line.certainty) if rated else ""
+    return lines["evidence-item"].format(line=line.text, certainty=certainty)
 
 
 def incomplete(
@@ -433,16 +472,16 @@ def incomplete(
     """Return the card that says that the check was not completed; `subjects` are the subject drugs that are drafted."""
     wording = catalogue.wording
     reasons_told = listed(gap_texts(gaps, catalogue, medications_only=True))
-    parts = (scope(catalogue, ask), wording.lines["version"].format(version=catalogue.version))
     about = subjects or catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
-    name = listed([catalogue.ingredients[key].name for key in about])
-    text = wording.lines["incomplete"].format(reasons=reasons_told, subject=name, subjects=_subjects(catalogue, ask))
+    name = listed([catalogue.names[key] for key in about])
+    every = subjects_in_words(catalogue, ask.jurisdiction, ask.policy.disabled)
+    text = wording.lines["incomplete"].format(reasons=reasons_told, subject=name, subjects=every)
     loud = bool(subjects) and ask.hook is not Hook.PATIENT_VIEW
     return Card(
         key=INCOMPLETE,
         indicator=Indicator.WARNING if loud else Indicator.INFO,
         summary=wording.summary["incomplete"].format(subject=capital(name)),
-        detail=fit([Paragraph(text), Paragraph(" ".join(parts))]),
+        detail=fit([Paragraph(text), Paragraph(footer(catalogue, ask.jurisdiction, ask.policy.disabled))]),
         source_label=wording.incomplete.source,
         source_url=None,
         topic=topic(catalogue, wording.incomplete.topic),
@@ -451,33 +490,10 @@ def incomplete(
     )
 
 
-def scope(catalogue: Catalogue, ask: Question) -> str:
-    """Return the sentence that says what was checked and what was not."""
-    return catalogue.wording.lines["scope"].format(subjects=_subjects(catalogue, ask))
-
-
-def _subjects(catalogue: Catalogue, ask: Question) -> str:
-    keys = catalogue.subjects_in(ask.jurisdiction, ask.policy.disabled)
-    return listed([catalogue.ingredients[key].name for key in keys])
-
-
 def gap_texts(gaps: Mapping[Gap, int], catalogue: Catalogue, *, medications_only: bool = False) -> list[str]:
     """Return what is missing from the record, in words."""
-    return [
-        catalogue.wording.gaps[gap].format(count=count)
-        for gap, count in sorted(gaps.items(), key=lambda item: list(Gap).index(item[0]))
-        if count and not (medications_only and not gap.value.startswith(("medication", "other-patient")))
-    ]
-
-
-def topic(catalogue: Catalogue, item: Topic) -> Coding:
-    """Return a static topic as a Coding."""
-    return Coding(catalogue.wording.topic_system, item.code, item.display)
-
-
-def reasons(catalogue: Catalogue, keys: Sequence[str]) -> tuple[Coding, ...]:
-    """Return override reasons as Codings."""
-    return tuple(Coding(catalogue.override_system, key, catalogue.override_reasons[key].display) for key in keys)
+    told = [gap for gap in gaps if gaps[gap] and (gap in _MEDICATION_GAPS or not medications_only)]
+    return [catalogue.wording.gaps[gap].format(count=gaps[gap]) for gap in sorted(told, key=_GAPS.index)]
 
 
 def _window_decided(item: Contribution, *, recent: bool) -> bool:

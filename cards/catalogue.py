@@ -4,9 +4,10 @@ A `Catalogue` that `load_catalogue` gave is valid: every code belongs to one ing
 somewhere, every citation carries its verification state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar, TypeVarTuple
 
 from cards.model import Outcome
 from cards.schema.conditions import ConditionGroup
@@ -19,6 +20,9 @@ from cards.schema.outcomes import StatedReason
 from cards.schema.override_reasons import OverrideReason
 from cards.schema.rules import Jurisdiction, Members, Rule
 from cards.schema.wording import Wording
+
+Made = TypeVar("Made")
+Key = TypeVarTuple("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,18 @@ class Catalogue:
         """Return the class of an ingredient."""
         return self.classes[self.ingredients[ingredient].class_id]
 
+    def once(self, made: Callable[["Catalogue", *Key], Made], *key: *Key) -> Made:
+        """Return what a function makes of the knowledge and a key: worked out once for each key, and never forgotten.
+
+        So a key is of the knowledge or of the settings, never of a record, and what is made is immutable.
+        """
+        known: Made | None = self._once.get((made, *key))
+        return self._once.setdefault((made, *key), made(self, *key)) if known is None else known
+
+    @cached_property
+    def _once(self) -> dict[tuple[Hashable, ...], Any]:
+        return {}
+
     def members(self, members: Members) -> frozenset[str]:
         """Return the ingredients of a set that can act systemically."""
         known = self._members.get(members)
@@ -99,6 +115,11 @@ class Catalogue:
         subjects = frozenset().union(*(self.roles[key][0] for key in rules))
         members = subjects.union(*(self.roles[key][1] for key in rules))
         return _Scope(rules, tuple(key for key in self.ingredients if key in subjects), members)
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """Return the name of each ingredient, as a card writes it."""
+        return {key: item.name for key, item in self.ingredients.items()}
 
     @cached_property
     def place(self) -> Mapping[str, int]:

@@ -171,7 +171,8 @@ class Question(msgspec.Struct, frozen=True):
 
 def findings(found: Exposures, problems: Problems, catalogue: Catalogue, question: Question) -> tuple[Finding, ...]:
     """Return the rules that are met, critical first, else in the order of the knowledge."""
-    detector = _Detector(found, problems, catalogue, question)
+    reported = [item for item in found.by_ingredient.values() if item.state in _REPORTED]
+    detector = _Detector(found, reported, problems, catalogue, question)
     met = [
         finding
         for key in catalogue.rules_in(question.jurisdiction, question.policy.disabled)
@@ -182,6 +183,7 @@ def findings(found: Exposures, problems: Problems, catalogue: Catalogue, questio
 
 class _Detector(msgspec.Struct, frozen=True):
     found: Exposures
+    reported: Sequence[Exposure]
     problems: Problems
     catalogue: Catalogue
     question: Question
@@ -190,7 +192,7 @@ class _Detector(msgspec.Struct, frozen=True):
         pairs = sorted(self._pairs(key, rule), key=self._pair_order)
         if not pairs:
             return None
-        indicator = max((pair.indicator for pair in pairs), key=INDICATORS.index)
+        indicator = pairs[0].indicator
         due = max((pair.due for pair in pairs), key=INDICATORS.index)
         allowed = min(indicator, self.question.policy.ceiling(key), key=INDICATORS.index)
         exception = self._exception(key, pairs) if allowed is Indicator.WARNING else None
@@ -205,6 +207,8 @@ class _Detector(msgspec.Struct, frozen=True):
 
     def _exception(self, rule: str, pairs: Iterable[Pair]) -> DocumentedException | None:
         """Return the latest exception that covers every pair; one never lowers what is critical."""
+        if not self.question.exceptions:
+            return None
         ingredients = frozenset(item.ingredient for pair in pairs for item in pair.exposures)
         covering = [item for item in self.question.exceptions if item.covers(rule, ingredients, self.question.on)]
         return max(covering, key=lambda item: item.on, default=None)
@@ -216,8 +220,9 @@ class _Detector(msgspec.Struct, frozen=True):
 
     def _pairs(self, key: str, rule: Rule) -> Iterator[Pair]:
         subjects, partners = self.catalogue.roles[key]
-        for subject in self._exposed(subjects):
-            for partner in self._exposed(partners):
+        present = [item for item in self.reported if item.ingredient in partners]
+        for subject in self.reported if present else ():
+            for partner in present if subject.ingredient in subjects else ():
                 pair = self._pair(rule, subject, partner)
                 if pair:
                     yield self._capped(key, pair)
@@ -229,10 +234,6 @@ class _Detector(msgspec.Struct, frozen=True):
             return pair
         return replace(pair, indicator=ceiling, lowered_from=pair.indicator)
 
-    def _exposed(self, members: Iterable[str]) -> list[Exposure]:
-        known = self.found.by_ingredient
-        return [known[key] for key in known if key in members and known[key].state in _REPORTED]
-
     def _pair(self, rule: Rule, subject: Exposure, partner: Exposure) -> Pair | None:
         relation = self._relation(subject, partner)
         if relation is None or not _two_resources(subject, partner):
@@ -242,19 +243,20 @@ class _Detector(msgspec.Struct, frozen=True):
             return None
         clause = rule.clause(self.question.jurisdiction, indication)
         sequence = _sequence(subject, partner) if relation is Relation.OVERLAP else None
-        pair = Pair(
+        relation = Relation.SEQUENTIAL if sequence else relation
+        quiet = self._quiet(rule, partner.ingredient, indication)
+        return Pair(
             subject,
             partner,
-            Relation.SEQUENTIAL if sequence else relation,
+            relation,
             self._coverage(clause, partner.ingredient),
             indication,
             by_order,
-            Indicator.INFO,
-            quiet=self._quiet(rule, partner.ingredient, indication),
+            self._indicator(relation, quiet=quiet),
+            quiet=quiet,
             first=sequence[0] if sequence else None,
             handover=sequence[1] if sequence else None,
         )
-        return replace(pair, indicator=self._indicator(pair))
 
     def _relation(self, subject: Exposure, partner: Exposure) -> Relation | None:
         states = {subject.state, partner.state}
@@ -286,9 +288,12 @@ class _Detector(msgspec.Struct, frozen=True):
 
     def _stated(self, rule: Rule) -> tuple[str, ...]:
         """Return the indications that the subject's orders state; those of the strongest state that states any."""
-        by_state = (_orders(self.found, self.catalogue.members(rule.subject), state) for state in _STATING)
-        stated = (stated_indications(orders, self.problems, self.catalogue) for orders in by_state)
-        return next((found for found in stated if found), ())
+        subjects = self.catalogue.members(rule.subject)
+        for state in _STATING:
+            orders = _orders(self.found, subjects, state)
+            if orders and (stated := stated_indications(orders, self.problems, self.catalogue)):
+                return stated
+        return ()
 
     def _first_naming(self, rule: Rule, partner: str, candidates: Sequence[str]) -> str:
         naming = (
@@ -320,9 +325,9 @@ class _Detector(msgspec.Struct, frozen=True):
         loud = indication is None or indication in rule.loud_for
         return partner in self.catalogue.members(rule.quiet) and not loud
 
-    def _indicator(self, pair: Pair) -> Indicator:
+    def _indicator(self, relation: Relation, *, quiet: bool) -> Indicator:
         """Return the indicator: one step up with an active serious infection, never critical in patient-view."""
-        calm = pair.quiet or pair.relation is not Relation.OVERLAP or self.question.hook is Hook.PATIENT_VIEW
+        calm = quiet or relation is not Relation.OVERLAP or self.question.hook is Hook.PATIENT_VIEW
         step = (0 if calm else 1) + bool(self.problems.infections)
         return INDICATORS[step]
 
@@ -337,8 +342,9 @@ def _two_resources(subject: Exposure, partner: Exposure) -> bool:
 def _sequence(one: Exposure, other: Exposure) -> tuple[str, tuple[date, date]] | None:
     """Return the ingredient that ends first and (its end, the other's start), where the record plans a sequence."""
     for first, second in ((one, other), (other, one)):
-        end, start = _planned_end(first), _planned_start(second)
-        if first.state is State.CURRENT and end and start and start >= end:
+        end = _planned_end(first) if first.state is State.CURRENT else None
+        start = _planned_start(second) if end else None
+        if end and start and start >= end:
             return first.ingredient, (end, start)
     return None
 

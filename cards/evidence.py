@@ -1,6 +1,6 @@
 """Which lines of the evidence registry a rule's card prints."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -25,14 +25,26 @@ def evidence_lines(rule: Rule, partners: Collection[str], catalogue: Catalogue) 
     A line on other partners is none of this pair. The first entry of the rule's list that applies is always among
     the four.
     """
-    entries = [(place, catalogue.evidence[key]) for place, key in enumerate(rule.evidence)]
-    applying = [(place, entry) for place, entry in entries if entry.line and _applies(entry, partners)]
-    ranked = sorted(applying, key=lambda item: (not item[1].partners, CERTAINTIES.index(item[1].certainty), item[0]))
-    chosen = ranked[:MOST_LINES]
-    if applying and applying[0] not in chosen:
-        chosen[-1] = applying[0]
-    return tuple(EvidenceLine(entry.line or "", entry.certainty, place) for place, entry in chosen)
+    ranked = catalogue.once(_ranked, rule.evidence)
+    applying = [line for line, about in ranked if not about or not about.isdisjoint(partners)]
+    chosen = applying[:MOST_LINES]
+    if len(applying) > MOST_LINES:
+        first = min(applying, key=lambda line: line.place)
+        if first not in chosen:
+            chosen[-1] = first
+    return tuple(chosen)
 
 
-def _applies(entry: EvidenceEntry, partners: Collection[str]) -> bool:
-    return not entry.partners or not set(entry.partners).isdisjoint(partners)
+def _ranked(catalogue: Catalogue, keys: Sequence[str]) -> tuple[tuple[EvidenceLine, frozenset[str]], ...]:
+    """Return the lines of evidence entries in the order of their rank, with the partners that each is about."""
+    entries = [(place, catalogue.evidence[key]) for place, key in enumerate(keys)]
+    return tuple(
+        (EvidenceLine(entry.line, entry.certainty, place), frozenset(entry.partners))
+        for place, entry in sorted(entries, key=_rank)
+        if entry.line
+    )
+
+
+def _rank(item: tuple[int, EvidenceEntry]) -> tuple[bool, int, int]:
+    place, entry = item
+    return not entry.partners, CERTAINTIES.index(entry.certainty), place

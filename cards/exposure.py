@@ -103,7 +103,9 @@ class Exposure(msgspec.Struct, frozen=True):
     @property
     def drafts(self) -> tuple[MedicationFact, ...]:
         """Return the drafts that order the ingredient."""
-        return tuple(item.fact for item in self.contributions if item.state is State.ORDERED)
+        if self.state is not State.ORDERED:
+            return ()
+        return tuple([item.fact for item in self.contributions if item.state is State.ORDERED])
 
 
 class Ignored(msgspec.Struct, frozen=True):
@@ -222,8 +224,10 @@ class _Session(msgspec.Struct, frozen=True):
         drafts = [fact for fact in facts if fact.origin is Origin.DRAFT and not fact.other_patient]
         replaces: dict[str, frozenset[str]] = {}
         for fact in drafts:
+            if not fact.prior_prescription or fact.status in _STOPPED:
+                continue
             counts = {item.ingredient for item in fact.recognised if not ignore_reason(fact, item, on)}
-            if fact.prior_prescription and counts and fact.status not in _STOPPED:
+            if counts:
                 before = replaces.get(fact.prior_prescription, frozenset())
                 replaces[fact.prior_prescription] = before | counts
         return cls(frozenset(fact.ref for fact in drafts if fact.id), replaces)
@@ -234,8 +238,8 @@ class _Session(msgspec.Struct, frozen=True):
 
     def replaced(self, fact: MedicationFact, ingredient: str) -> bool:
         """Say whether a draft of another ingredient takes the place of this order."""
-        others = self.replaces.get(fact.ref, frozenset()) - {ingredient}
-        return fact.origin is Origin.CHART and bool(others)
+        others = self.replaces.get(fact.ref)
+        return others is not None and fact.origin is Origin.CHART and bool(others - {ingredient})
 
     def touches(self, fact: MedicationFact, ingredient: str) -> bool:
         """Say whether a fact counts otherwise in the session than in the record alone."""
@@ -286,7 +290,7 @@ class _Calculator(msgspec.Struct, frozen=True):
     def _single(
         self, fact: MedicationFact, regimen: str | None, documented: Sequence[date], *, in_session: bool
     ) -> Contribution:
-        window = self._window(regimen)
+        window = self.catalogue.once(_window, self.ingredient, regimen)
         if in_session and self.session.replaced(fact, self.ingredient) and fact.status not in _STOPPED:
             until = self.on + timedelta(days=window.washout)
             return Contribution(fact, State.RECENT, Basis.REPLACED, window, last=self.on, until=until, stop=self.on)
@@ -301,21 +305,6 @@ class _Calculator(msgspec.Struct, frozen=True):
         if fact.kind is Kind.STATEMENT:
             return self._statement(fact, window)
         return self._request(fact, window, documented)
-
-    def _window(self, stated: str | None) -> Window:
-        entry = self.catalogue.ingredients[self.ingredient]
-        default = self.catalogue.drug_class(self.ingredient).windows
-        dosing, washout = entry.windows.dosing, entry.windows.washout
-        window = Window(
-            dosing.days if dosing else default.dosing,
-            washout.days if washout else default.washout,
-            dosing is None or dosing.basis == "convention",
-            washout is None or washout.basis == "convention",
-        )
-        regimen = entry.regimens.get(stated or "")
-        if regimen and regimen.dosing < window.dosing:
-            return replace(window, dosing=regimen.dosing, dosing_convention=False)
-        return window
 
     @property
     def _daily(self) -> bool:
@@ -435,10 +424,24 @@ class _Calculator(msgspec.Struct, frozen=True):
     def _old_activity(self, facts: Sequence[tuple[MedicationFact, Recognised]]) -> date | None:
         """Return the last recorded activity where it is more than twelve months old."""
         days = [day for fact, _ in facts for day in (fact.authored, fact.asserted, fact.start, fact.given) if day]
-        past = [day for day in days if day <= self.on]
-        if not past or len(past) < len(days):
-            return None
-        return max(past) if max(past) < self.on - timedelta(days=_QUIET_DAYS) else None
+        latest = max(days, default=None)
+        return latest if latest and latest < self.on - timedelta(days=_QUIET_DAYS) else None
+
+
+def _window(catalogue: Catalogue, ingredient: str, stated: str | None) -> Window:
+    """Return the windows of an ingredient, those of a stated regimen where it is given more often."""
+    entry, default = catalogue.ingredients[ingredient], catalogue.drug_class(ingredient).windows
+    dosing, washout = entry.windows.dosing, entry.windows.washout
+    window = Window(
+        dosing.days if dosing else default.dosing,
+        washout.days if washout else default.washout,
+        dosing is None or dosing.basis == "convention",
+        washout is None or washout.basis == "convention",
+    )
+    regimen = entry.regimens.get(stated or "")
+    if regimen and regimen.dosing < window.dosing:
+        return replace(window, dosing=regimen.dosing, dosing_convention=False)
+    return window
 
 
 def _stated_regimen(facts: Sequence[tuple[MedicationFact, Recognised]]) -> str | None:

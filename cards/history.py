@@ -76,7 +76,7 @@ def history(
     tried = [_trial(item, catalogue, on) for item in before.values() if item.state is not State.NONE]
     biologics = [item for item in tried if catalogue.drug_class(item.ingredient).category is Category.BIOLOGIC]
     trial = next((item for item in tried if item.ingredient == subject), None)
-    indication = _indication(record, problems, catalogue, subject, on)
+    indication = _indication(record, problems, catalogue, subject, on) if trial else None
     shown = None
     if trial and indication:
         reducing = _Reducing(before, problems, catalogue, on)
@@ -149,7 +149,7 @@ class _Reducing(msgspec.Struct, frozen=True):
         named = [self.catalogue.conditions[key].name for key in REDUCING_GROUPS if key in groups]
         inhibitors = (item for item in self.before.values() if self._inhibits(item.ingredient))
         taken = [item for item in inhibitors if self._at(item, start, end)]
-        return (*named, *(self.catalogue.ingredients[item.ingredient].name for item in taken))
+        return (*named, *(self.catalogue.names[item.ingredient] for item in taken))
 
     def _inhibits(self, ingredient: str) -> bool:
         return self.catalogue.ingredients[ingredient].class_id == REDUCING_CLASS

@@ -19,7 +19,7 @@ def history_lines(history: History, catalogue: Catalogue, subject: str) -> list[
 
     The course is that of the drug whose history is told; of any other subject nothing is said but the biologics.
     """
-    writer = _Writer(history, catalogue, capital(catalogue.ingredients[subject].name))
+    writer = _Writer(history, catalogue, capital(catalogue.names[subject]))
     told = writer.subject_lines() if subject == catalogue.subject else ()
     return [*told, writer.biologics()]
 
@@ -93,7 +93,7 @@ class _Writer(msgspec.Struct, frozen=True):
         return self.words["maintenance"].format(since=course.since_induction, levels=levels)
 
     def _response(self, course: Course) -> str:
-        text = self.words[course.response.value]
+        text = self.words[course.response]
         failure, end = course.failure, course.induction.end if course.induction else None
         if failure is None or failure.on is None or end is None:
             return text
@@ -112,7 +112,7 @@ class _Writer(msgspec.Struct, frozen=True):
 
     def _trial(self, trial: Trial) -> str:
         said = {
-            "name": self.catalogue.ingredients[trial.ingredient].name,
+            "name": self.catalogue.names[trial.ingredient],
             "class": self.catalogue.classes[trial.class_id].name,
             "first": _month(trial.first),
         }

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from cards.build import topic
 from cards.catalogue import Catalogue
 from cards.detect import Finding, Pair, Question
 from cards.model import Action, Card, Hook, Indicator, Paragraph, SelectionBehavior, ServiceOrder, Suggestion
@@ -12,6 +11,7 @@ from cards.options import loud_pairs
 from cards.problems import Problems
 from cards.schema.monitoring import MonitoringItem
 from cards.schema.part import Verification
+from cards.standing import topic
 from cards.text import fit, words
 
 MONITORING = "monitoring"
@@ -87,7 +87,7 @@ class _Builder(msgspec.Struct, frozen=True):
 
     @property
     def _drugs(self) -> str:
-        partners = [self.catalogue.ingredients[pair.partner.ingredient].name for pair in self.pairs]
+        partners = [self.catalogue.names[pair.partner.ingredient] for pair in self.pairs]
         subject = self.catalogue.ingredients[self.pairs[0].subject.ingredient].name
         more = f" and {len(partners) - 1} more" if len(partners) > 1 else ""
         return f"{subject} + {partners[0]}{more}"

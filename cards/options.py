@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from cards.catalogue import Catalogue
 from cards.detect import Finding, Pair, Question, findings
 from cards.exposure import Basis, Exposure, Exposures, exposures
 from cards.history import History, Trial
+from cards.kept import kept
 from cards.model import (
     LOUD,
     Code,
@@ -34,7 +34,7 @@ from cards.model import (
 )
 from cards.problems import Problems
 from cards.schema.ingredients import Category
-from cards.schema.options import NamedOptions, Option, OptionList
+from cards.schema.options import Option, OptionList
 
 PREGNANCY = "pregnancy"
 _REQUESTS = ("MedicationRequest/", "MedicationOrder/")
@@ -210,7 +210,7 @@ class _Chooser:
             offers=shown,
             left_out=(*self._left_out(), *((item.ingredient, Excluded.NO_ROOM) for item in offers[room:])),
             holds=self._holds,
-            named_for=self._named[0] if self._named else None,
+            named_for=self._named,
             tried=self._given,
             limited=self._limited,
             past=self.situation.past,
@@ -218,13 +218,13 @@ class _Chooser:
 
     # Who the patient is.
 
-    @cached_property
+    @kept
     def _adult(self) -> bool | None:
         """Say whether the patient is of age on the day of the call; None where the birth date is not known."""
         born = self.situation.record.birth_date
         return None if born is None else age(born, self.situation.ask.on) >= self.situation.catalogue.options.adult_from
 
-    @cached_property
+    @kept
     def _holds(self) -> tuple[Hold, ...]:
         holds = {
             Hold.UNDER_AGE: self._adult is False,
@@ -234,29 +234,34 @@ class _Chooser:
         }
         return tuple(hold for hold, applies in holds.items() if applies)
 
-    @cached_property
+    @kept
     def _pregnant(self) -> bool:
         return any(item.group == PREGNANCY for item in self.situation.problems.others)
 
-    @cached_property
+    @kept
     def _given(self) -> int:
         """Count the biologics that were or are given for an indication of the options."""
         listed, uses = self.situation.catalogue.options.indications, self.situation.catalogue.ingredients
         return sum(bool(uses[item.ingredient].uses() & listed.keys()) for item in self.situation.past.biologics)
 
-    @cached_property
+    @kept
     def _limited(self) -> bool:
         limit = self.situation.catalogue.options.limited_exposure
         return self._given <= limit.biologics and not self._failed_class(limit.without_failure_of)
 
     def _failed_class(self, classes: tuple[str, ...]) -> bool:
-        return any(trial.failed for key in classes for trial in self.situation.past.of_class(key))
+        return not self._failed.isdisjoint(classes)
 
-    @cached_property
-    def _named(self) -> tuple[str, NamedOptions] | None:
-        """Return the problem on record that has candidates of its own, and those."""
+    @kept
+    def _failed(self) -> frozenset[str]:
+        """Return the classes of which a biologic has failed."""
+        return frozenset(item.class_id for item in self.situation.past.biologics if item.failed)
+
+    @kept
+    def _named(self) -> str | None:
+        """Return the problem on record that has candidates of its own."""
         on_record = {item.group for item in self.situation.problems.others}
-        return next(((key, named) for key, named in self.listed.named_for.items() if key in on_record), None)
+        return next((key for key in self.listed.named_for if key in on_record), None)
 
     # What is ordered and what is in force.
 
@@ -264,19 +269,19 @@ class _Chooser:
     def _subject(self) -> Exposure:
         return self.pairs[0].subject
 
-    @cached_property
+    @kept
     def _partners(self) -> tuple[Exposure, ...]:
         return tuple(pair.partner for pair in self.pairs)
 
-    @cached_property
+    @kept
     def _in_force(self) -> tuple[Exposure, ...]:
         return tuple(item for item in (self._subject, *self._partners) if in_force(item))
 
-    @cached_property
+    @kept
     def _new(self) -> tuple[Exposure, ...]:
         return tuple(item for item in (self._subject, *self._partners) if not in_force(item))
 
-    @cached_property
+    @kept
     def _replaceable(self) -> MedicationFact | None:
         """Return the one order whose place a new one can take: that of the only drug in force, if none renews it."""
         before = self._in_force
@@ -290,112 +295,112 @@ class _Chooser:
         if (self._subject.drafts or others) and self._against_subject is None:
             yield Offer(Form.KEEP, self._subject.ingredient, others, text_only=TextOnly.ADVICE)
 
-    @cached_property
+    @kept
     def _against_subject(self) -> Excluded | None:
         """Return why the subject drug is not for this patient, alone or not."""
-        if self._allergic(self._subject.ingredient):
+        if self._subject.ingredient in self._allergic:
             return Excluded.ALLERGIC
-        trial = self.situation.past.subject
-        if trial and trial.failed:
-            return Excluded.FAILED
-        if trial and trial.intolerant:
-            return Excluded.INTOLERANT
-        return Excluded.PREGNANT if self._pregnant else None
+        return _ended_badly(self.situation.past.subject) or (Excluded.PREGNANT if self._pregnant else None)
 
     def _monotherapies(self) -> Iterator[Offer]:
         """A partner alone, where it is one of the candidates itself."""
-        known = {item.ingredient for item in self.listed.every()}
-        options = {item.ingredient: item for item in self._candidates}
+        known = self.situation.catalogue.once(_named_anywhere, self.indication)
+        options = self._candidates
         for partner in self._partners:
             key = partner.ingredient
             others = tuple(item.ingredient for item in self._in_force if item is not partner)
-            if key not in known or any(self._ruled_out(key)):
+            if key not in known or self._ruled_out(key):
                 continue
             if in_force(partner):
                 yield Offer(Form.CONTINUE, key, others, options.get(key), text_only=TextOnly.ADVICE)
             else:
-                changes = self._updates(partner)
-                yield Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key), changes)
+                yield Offer(Form.MONOTHERAPY, key, others, options.get(key), self._tried(key))
 
     def _alternatives(self) -> Iterator[Offer]:
         before = tuple(item.ingredient for item in self._in_force)
-        for option in self._candidates:
-            key = option.ingredient
+        for key, option in self._candidates.items():
             if self._against[key] is None:
-                yield Offer(Form.INSTEAD, key, before, option, self._tried(key), self._switch(key))
+                yield Offer(Form.INSTEAD, key, before, option, self._tried(key))
 
-    @cached_property
-    def _candidates(self) -> tuple[Option, ...]:
+    @kept
+    def _candidates(self) -> Mapping[str, Option]:
         """Return the candidates for this patient's problems, in the order of the site or of the knowledge."""
         chosen = self.situation.ask.policy.options
         if chosen is None:
             return self._known
-        known = {item.ingredient: item for item in self._known}
-        return tuple(known[key] for key in dict.fromkeys(chosen) if key in known)
+        return {key: self._known[key] for key in chosen if key in self._known}
 
-    @cached_property
-    def _known(self) -> tuple[Option, ...]:
-        return self._named[1].candidates if self._named else self.listed.candidates
+    @kept
+    def _known(self) -> Mapping[str, Option]:
+        return self.situation.catalogue.once(_known, self.indication, self._named)
 
     def _left_out(self) -> Iterator[tuple[str, Excluded]]:
         if self._against_subject:
             yield self._subject.ingredient, self._against_subject
-        offered = {item.ingredient for item in self._candidates}
-        for option in self._known:
-            if option.ingredient not in offered:
-                yield option.ingredient, Excluded.SWITCHED_OFF
-            elif reason := self._against[option.ingredient]:
-                yield option.ingredient, reason
+        for key in self._known:
+            if key not in self._candidates:
+                yield key, Excluded.SWITCHED_OFF
+            elif reason := self._against[key]:
+                yield key, reason
             elif self._adult is False:
-                yield option.ingredient, Excluded.UNDER_AGE
+                yield key, Excluded.UNDER_AGE
 
-    @cached_property
+    @kept
     def _against(self) -> Mapping[str, Excluded | None]:
         """Return of each candidate the first reason not to offer it."""
-        return {item.ingredient: next(self._reasons(item), None) for item in self._candidates}
+        return {key: self._reason(key, option) for key, option in self._candidates.items()}
 
-    def _reasons(self, option: Option) -> Iterator[Excluded]:
-        past = self.situation.past
-        exposure = self.situation.found.by_ingredient.get(option.ingredient)
+    def _reason(self, ingredient: str, option: Option) -> Excluded | None:
+        """Return the first reason not to offer a candidate."""
+        exposure = self.situation.found.by_ingredient.get(ingredient)
         if exposure and State.CURRENT in (exposure.state, exposure.established):
-            yield Excluded.CURRENT
+            return Excluded.CURRENT
         if exposure and exposure.state is State.ORDERED:
-            yield Excluded.ORDERED
-        yield from self._ruled_out(option.ingredient)
-        others = [trial for key in option.without_exposure_to for trial in past.of_class(key)]
-        if any(trial.ingredient != option.ingredient for trial in others):
-            yield Excluded.CLASS_EXPOSURE
+            return Excluded.ORDERED
+        if ruled_out := self._ruled_out(ingredient):
+            return ruled_out
+        new = option.without_exposure_to
+        if new and any(trial.class_id in new for key, trial in self._trials.items() if key != ingredient):
+            return Excluded.CLASS_EXPOSURE
         if self._failed_class(option.without_failure_of):
-            yield Excluded.CLASS_FAILURE
-        if option.limited_exposure and not self._limited:
-            yield Excluded.NOT_LIMITED
+            return Excluded.CLASS_FAILURE
+        return Excluded.NOT_LIMITED if option.limited_exposure and not self._limited else None
 
-    def _ruled_out(self, ingredient: str) -> Iterator[Excluded]:
-        """Yield why the ingredient is not for this patient, alone or not."""
-        if self._allergic(ingredient):
-            yield Excluded.ALLERGIC
-        if (trial := self._trial(ingredient)) and trial.failed:
-            yield Excluded.FAILED
-        if trial and trial.intolerant:
-            yield Excluded.INTOLERANT
+    def _ruled_out(self, ingredient: str) -> Excluded | None:
+        """Return why the ingredient is not for this patient, alone or not."""
+        if ingredient in self._allergic:
+            return Excluded.ALLERGIC
+        return _ended_badly(self._trials.get(ingredient))
 
-    def _allergic(self, ingredient: str) -> bool:
-        return any(item.active and ingredient in item.ingredients for item in self.situation.record.allergies)
+    @kept
+    def _allergic(self) -> frozenset[str]:
+        facts = self.situation.record.allergies
+        return frozenset(key for item in facts if item.active for key in item.ingredients)
 
-    def _trial(self, ingredient: str) -> Trial | None:
-        return next((item for item in self.situation.past.biologics if item.ingredient == ingredient), None)
+    @kept
+    def _trials(self) -> Mapping[str, Trial]:
+        """Return the trial of each biologic."""
+        return {item.ingredient: item for item in self.situation.past.biologics}
 
     def _tried(self, ingredient: str) -> Trial | None:
-        trial = self._trial(ingredient)
+        trial = self._trials.get(ingredient)
         return trial if trial and not trial.in_force else None
 
     # What one click may do.
 
     def _judged(self, offer: Offer) -> Offer:
-        """Return an offer as text where its changes may not be one click."""
-        if reason := self._text_only(offer.changes):
-            return replace(offer, changes=(), text_only=reason)
-        return replace(offer, changes=self._linked(offer.changes), recommended=self._recommended(offer))
+        """Return an offer with its changes, or as text where they may not be one click."""
+        if self._holds:
+            return replace(offer, text_only=TextOnly.HELD)
+        changes = self._changes(offer)
+        if reason := self._text_only(changes):
+            return replace(offer, text_only=reason)
+        return replace(offer, changes=self._linked(changes), recommended=self._recommended(offer))
+
+    def _changes(self, offer: Offer) -> tuple[Change, ...]:
+        if offer.form is Form.INSTEAD:
+            return self._switch(offer.ingredient)
+        return self._updates(next(item for item in self._partners if item.ingredient == offer.ingredient))
 
     def _linked(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Return the changes, those that write an order with their need of the link to the order it replaces."""
@@ -406,8 +411,6 @@ class _Chooser:
         return tuple(replace(item, needs_link=needed) for item in changes)
 
     def _text_only(self, changes: tuple[Change, ...]) -> TextOnly | None:
-        if self._holds:
-            return TextOnly.HELD
         uses = self.situation.catalogue.ingredients
         if any(self.indication not in uses[item.ingredient].uses() for item in self._partners):
             return TextOnly.OTHER_DISEASE
@@ -422,7 +425,7 @@ class _Chooser:
             return ()
         return (*self._taken_back, Change("create", ingredient, replaces=order.ref))
 
-    @cached_property
+    @kept
     def _taken_back(self) -> tuple[Change, ...]:
         """Return the changes that take back the drafts of what is not in force; none where one is not ours to take."""
         deletes = [Change("delete", item.ingredient, fact.ref) for item in self._new for fact in item.drafts]
@@ -462,6 +465,25 @@ class _Chooser:
         )
         exposed = any(self.situation.past.of_class(key) for key in option.without_exposure_to)
         return (in_force(self._subject) or failed) and not exposed
+
+
+def _ended_badly(trial: Trial | None) -> Excluded | None:
+    """Return why what was tried is not tried again."""
+    if trial is None or not trial.outcomes:
+        return None
+    if trial.failed:
+        return Excluded.FAILED
+    return Excluded.INTOLERANT if trial.intolerant else None
+
+
+def _known(catalogue: Catalogue, indication: str, named: str | None) -> Mapping[str, Option]:
+    """Return the candidates of an indication, or those that are named for a problem, in the order of the knowledge."""
+    listed = catalogue.options.indications[indication]
+    return {item.ingredient: item for item in (listed.named_for[named].candidates if named else listed.candidates)}
+
+
+def _named_anywhere(catalogue: Catalogue, indication: str) -> frozenset[str]:
+    return frozenset(item.ingredient for item in catalogue.options.indications[indication].every())
 
 
 def age(born: date, on: date) -> int:

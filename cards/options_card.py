@@ -1,37 +1,46 @@
 """The options of a pair as a card: its suggestions, the reason for each, and what in this record led to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
-from cards.build import gap_texts, topic
+import msgspec
+
+from cards.build import gap_texts
 from cards.catalogue import Catalogue
 from cards.detect import Question
 from cards.history import Trial
+from cards.kept import kept
 from cards.model import Action, Card, Code, Gap, Indicator, Order, Paragraph, Suggestion
 from cards.options import Change, Choice, Excluded, Form, Hold, Offer, TextOnly, order_code
 from cards.schema.evidence import EvidenceEntry
 from cards.schema.ingredients import Use
 from cards.schema.options import Option
 from cards.schema.part import Verification
+from cards.standing import topic
 from cards.text import capital, day, fit, listed
 
 OPTIONS = "options"
 _LONGEST_EVIDENCE = 4
+_LABELS = {
+    Form.KEEP: "label-keep",
+    Form.CONTINUE: "label-alone",
+    Form.MONOTHERAPY: "label-monotherapy",
+    Form.INSTEAD: "label-consider",
+}
 _TOLD = (TextOnly.NO_SINGLE_ORDER, TextOnly.DRAFT_NOT_OURS, TextOnly.OTHER_DISEASE, TextOnly.WOULD_COMBINE)
 
 
 def options_card(choice: Choice, gaps: Mapping[Gap, int], catalogue: Catalogue, ask: Question) -> Card:
     """Return the card of the options."""
-    return _Builder(choice, gaps, catalogue, ask).card()
+    return _Builder(choice, gaps, catalogue, ask, catalogue.wording.options, catalogue.names).card()
 
 
-@dataclass(frozen=True)
-class _Builder:
+class _Builder(msgspec.Struct, frozen=True, dict=True):
     choice: Choice
     gaps: Mapping[Gap, int]
     catalogue: Catalogue
     ask: Question
+    words: Mapping[str, str]
+    names: Mapping[str, str]
 
     def card(self) -> Card:
         source = self.catalogue.options.indications[self.choice.indication].source
@@ -51,13 +60,13 @@ class _Builder:
         )
 
     def _say(self, key: str, **fields: object) -> str:
-        return self.catalogue.wording.options[key].format(**fields)
+        return self.words[key].format(**fields)
 
     def _name(self, ingredient: str) -> str:
-        return self.catalogue.ingredients[ingredient].name
+        return self.names[ingredient]
 
     def _names(self, ingredients: Sequence[str]) -> str:
-        return listed([self._name(item) for item in ingredients])
+        return listed([self.names[item] for item in ingredients])
 
     @property
     def _indication(self) -> str:
@@ -74,28 +83,23 @@ class _Builder:
     def _suggestion(self, offer: Offer, item: str) -> Suggestion:
         by_hand = self._label(offer, click=False)
         return Suggestion(
-            kind=f"{offer.form.value} {offer.ingredient}",
+            kind=f"{offer.form} {offer.ingredient}",
             label=self._label(offer, click=True) if offer.changes else by_hand,
-            actions=tuple(self._action(change, offer) for change in offer.changes),
+            actions=tuple(self._action(change, offer) for change in offer.changes) if offer.changes else (),
             recommended=offer.recommended,
             by_hand=by_hand,
             told=bool(item),
         )
 
     def _label(self, offer: Offer, *, click: bool) -> str:
-        name, others = capital(self._name(offer.ingredient)), self._names(offer.instead_of)
-        if offer.form in {Form.KEEP, Form.CONTINUE} or (offer.form is Form.MONOTHERAPY and not offer.instead_of):
-            key = "label-keep" if offer.form is Form.KEEP else "label-alone"
-            not_started = self._names(self._not_started(offer))
-            said = {"name": self._name(offer.ingredient), "others": others or not_started}
-            return self._say(key if others else "label-not-started", **said)
-        if offer.form is Form.MONOTHERAPY:
-            return self._say("label-monotherapy", name=self._name(offer.ingredient), others=others)
-        if not offer.instead_of:
-            return self._say("label-consider-new", name=self._name(offer.ingredient))
-        if click:
-            return self._say("label-instead", name=name, others=others)
-        return self._say("label-consider", name=self._name(offer.ingredient), others=others)
+        name, others = self.names[offer.ingredient], self._names(offer.instead_of)
+        if offer.form is Form.INSTEAD and not others:
+            return self._say("label-consider-new", name=name)
+        if not others:
+            return self._say("label-not-started", name=name, others=self._names(self._not_started(offer)))
+        if offer.form is Form.INSTEAD and click:
+            return self._say("label-instead", name=capital(name), others=others)
+        return self._say(_LABELS[offer.form], name=name, others=others)
 
     def _not_started(self, offer: Offer) -> list[str]:
         """Return the drugs of the pair that are drafted and not taken yet."""
@@ -119,7 +123,8 @@ class _Builder:
         yield Paragraph(self._say("opening", drugs=self._drugs, indication=self._indication))
         if self.choice.holds:
             yield Paragraph(self._say("held", reasons=listed(list(self._holds()))))
-        yield from (Paragraph(self._told(reason)) for reason in _TOLD if self._is_told(reason))
+        given = {offer.text_only for offer in self.choice.offers}
+        yield from (Paragraph(self._told(reason)) for reason in _TOLD if reason in given)
         yield Paragraph("\n".join(line for line in self._items if line))
         listed_options = self.catalogue.options.indications[self.choice.indication]
         if self.choice.named_for:
@@ -142,17 +147,14 @@ class _Builder:
             elif hold is Hold.UNDER_AGE:
                 yield self._say("held-under-age", years=self.catalogue.options.adult_from)
             else:
-                yield self._say(f"held-{hold.value}")
-
-    def _is_told(self, reason: TextOnly) -> bool:
-        return any(offer.text_only is reason for offer in self.choice.offers)
+                yield self._say(f"held-{hold}")
 
     def _told(self, reason: TextOnly) -> str:
         others = self._names(next(item.instead_of for item in self.choice.offers if item.text_only is reason))
         fields = {"others": others or self._drugs} if reason is TextOnly.NO_SINGLE_ORDER else {}
-        return self._say(f"text-{reason.value}", **fields)
+        return self._say(f"text-{reason}", **fields)
 
-    @cached_property
+    @kept
     def _items(self) -> tuple[str, ...]:
         """Return the line of each offer, empty for one that needs no more than its suggestion."""
         return tuple(self._item(offer) for offer in self.choice.offers)
@@ -163,37 +165,25 @@ class _Builder:
             return self._say("item-alone", name=self._name(offer.ingredient), others=others)
         if offer.option is None:
             return ""
-        key = "how-new" if not offer.instead_of else f"how-{offer.form.value}"
+        key = "how-new" if not offer.instead_of else f"how-{offer.form}"
         others = self._names(offer.instead_of)
         return self._say(
             "item",
             name=self._name(offer.ingredient),
             how=self._say(key, **({"others": others} if others else {})),
             reason=offer.option.reason,
-            level=self._level(offer.option),
+            level=self.catalogue.once(_level, self.choice.indication, offer.ingredient, offer.option.evidence),
             record=", ".join(self._record(offer, offer.option)),
         )
-
-    def _level(self, option: Option) -> str:
-        """Say how certain the evidence is, or that the label alone stands behind it."""
-        entries = [self.catalogue.evidence[key] for key in option.evidence]
-        secondary = self._say("secondary")
-        if not entries:
-            use = self.catalogue.ingredients[option.ingredient].used_for[self.choice.indication]
-            state = use.state if isinstance(use, Use) else use
-            return self._say("level-label", secondary="" if state is Verification.PRIMARY else secondary)
-        certainty = " to ".join(dict.fromkeys(entry.certainty for entry in entries))
-        copied = any(entry.verification is not Verification.PRIMARY for entry in entries)
-        return self._say("level", certainty=certainty, secondary=secondary if copied else "")
 
     def _record(self, offer: Offer, option: Option) -> Iterator[str]:
         """Yield what in this record led to the option."""
         if self.choice.named_for:
             yield self._say("on-record", problem=self.catalogue.conditions[self.choice.named_for].name.lower())
         if option.without_exposure_to and not self._exposed(option):
-            yield self._say("no-exposure", names=self._classes(option.without_exposure_to))
+            yield self._say("no-exposure", names=self.catalogue.once(_classes, option.without_exposure_to))
         if option.without_failure_of:
-            yield self._say("no-failure", names=self._classes(option.without_failure_of))
+            yield self._say("no-failure", names=self.catalogue.once(_classes, option.without_failure_of))
         if option.limited_exposure and self.choice.limited:
             yield self._say("limited", count=self.choice.tried)
         yield self._tried(offer.tried)
@@ -208,10 +198,7 @@ class _Builder:
         return self._say("tried", first=day(trial.first), last=day(trial.last))
 
     def _exposed(self, option: Option) -> bool:
-        return any(self.choice.past.of_class(key) for key in option.without_exposure_to)
-
-    def _classes(self, keys: Sequence[str]) -> str:
-        return listed([self.catalogue.classes[key].name for key in keys])
+        return any(trial.class_id in option.without_exposure_to for trial in self.choice.past.biologics)
 
     def _biologics(self) -> str:
         named = [self._biologic(trial) for trial in self.choice.past.biologics]
@@ -231,7 +218,7 @@ class _Builder:
         left = [key for key, reason in self.choice.left_out if reason is Excluded.NO_ROOM]
         return self._say("more", names=self._names(left)) if left else ""
 
-    @cached_property
+    @kept
     def _evidence(self) -> list[EvidenceEntry]:
         shown = [item.option for item in self.choice.offers if item.option and item.form is not Form.CONTINUE]
         keys = dict.fromkeys(key for option in shown for key in option.evidence)
@@ -243,3 +230,20 @@ class _Builder:
         approved = all(approval.holds(self.ask.on) for approval in approvals)
         version = lines["version"].format(version=self.catalogue.version)
         return version if approved else f"{version} {lines['not-approved']}"
+
+
+def _classes(catalogue: Catalogue, keys: Sequence[str]) -> str:
+    return listed([catalogue.classes[key].name for key in keys])
+
+
+def _level(catalogue: Catalogue, indication: str, ingredient: str, evidence: tuple[str, ...]) -> str:
+    """Say how certain the evidence for an option is, or that the label alone stands behind it."""
+    words, entries = catalogue.wording.options, [catalogue.evidence[key] for key in evidence]
+    secondary = words["secondary"].format()
+    if not entries:
+        use = catalogue.ingredients[ingredient].used_for[indication]
+        state = use.state if isinstance(use, Use) else use
+        return words["level-label"].format(secondary="" if state is Verification.PRIMARY else secondary)
+    certainty = " to ".join(dict.fromkeys(entry.certainty for entry in entries))
+    copied = any(entry.verification is not Verification.PRIMARY for entry in entries)
+    return words["level"].format(certainty=certainty, secondary=secondary if copied else "")

@@ -74,17 +74,19 @@ def problems(record: PatientRecord, catalogue: Catalogue, on: date) -> Problems:
     """Return the problems that count on `on`."""
     mine = [fact for fact in record.conditions if not fact.other_patient]
     present = [Problem(group, fact) for fact in mine if _counts(fact, on) for group in fact.groups]
-    by_role = {role: [item for item in present if catalogue.conditions[item.group].role is role] for role in Role}
+    by_role: dict[Role, list[Problem]] = {}
+    for item in present:
+        by_role.setdefault(catalogue.conditions[item.group].role, []).append(item)
     return Problems(
         by_ref={fact.ref: fact.groups for fact in mine if fact.verification_status not in _DISMISSED},
-        on_record=tuple(sorted(by_role[Role.INDICATION], key=lambda item: _rank(catalogue, item.group))),
+        on_record=tuple(sorted(by_role.get(Role.INDICATION, ()), key=lambda item: _rank(catalogue, item.group))),
         infections=tuple(
             sorted(
-                _infections(by_role[Role.INFECTION], catalogue, record.encounter, on),
+                _infections(by_role.get(Role.INFECTION, ()), catalogue, record.encounter, on),
                 key=lambda item: (list(catalogue.conditions).index(item.group), item.fact.ref),
             )
         ),
-        others=(*by_role[Role.RISK], *by_role[Role.STATUS]),
+        others=(*by_role.get(Role.RISK, ()), *by_role.get(Role.STATUS, ())),
         supplied=not {Gap.CONDITIONS_ABSENT, Gap.CONDITIONS_FAILED} & record.gaps.keys() or bool(mine),
         age=_age(record.birth_date, on),
     )
@@ -112,7 +114,7 @@ def _counts(fact: ConditionFact, on: date) -> bool:
 def stated_indications(orders: Iterable[MedicationFact], problems: Problems, catalogue: Catalogue) -> tuple[str, ...]:
     """Return the indications that orders give as their reason, in the order of the knowledge."""
     stated = {group for fact in orders for group in _reason_groups(fact, problems)}
-    return tuple(group for group in catalogue.indication_order if group in stated)
+    return tuple(group for group in catalogue.indication_order if group in stated) if stated else ()
 
 
 def _reason_groups(fact: MedicationFact, problems: Problems) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def table(exposures: Sequence[Exposure], catalogue: Catalogue, on: date) -> str:
 
 
 def _row(exposure: Exposure, catalogue: Catalogue, on: date) -> str:
-    name = catalogue.ingredients[exposure.ingredient].name
+    name = catalogue.names[exposure.ingredient]
     written = _as_written(exposure, name)
     state = catalogue.wording.states[_state_key(exposure)]
     dates = "; ".join(dict.fromkeys(_phrases(exposure, catalogue, on)))
@@ -44,7 +44,7 @@ def _state_key(exposure: Exposure) -> str:
     if exposure.state is State.RECENT:
         return _recent_key(exposure.deciding)
     if exposure.state is not State.CURRENT or exposure.deciding.basis is not Basis.ACTIVE:
-        return exposure.state.value
+        return exposure.state
     status = exposure.deciding.fact.status
     known = {"active", "intended", "recorded"}
     return "current" if status in known else "current-on-hold" if status == "on-hold" else "current-unknown"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from cards.model import Paragraph
 
 LONGEST_DETAIL = 2_500
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 # What is left of ASCII punctuation carries strengths and forms: 0.4 ML, 100 MG/ML, 0.1 %, (Humira), extended-release.
 # Of two slashes, with which an address without a scheme begins, one stays.
 _MARKUP = re.compile(r"[!\"#$&'*:;<=>?@\\^_`{|}~]|(?<!\d)\.|\.(?!\d)|/(?=/)")
@@ -27,7 +27,11 @@ def escape(text: str, longest: int = 60) -> str:
     Control, format, bidirectional and surrogate characters are dropped, every ASCII punctuation mark is
     backslash-escaped (a bare domain or e-mail address then links nowhere), and at most `longest` characters stay.
     """
-    return _PUNCTUATION.sub(r"\\\1", _line(text, longest))
+    return _PUNCTUATION.sub(_escaped, _line(text, longest))
+
+
+def _escaped(mark: re.Match[str]) -> str:
+    return f"\\{mark[0]}"
 
 
 def plain(text: str, longest: int = 60) -> str:
