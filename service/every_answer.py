@@ -1,6 +1,6 @@
-"""The headers of every answer: a request id, who may call from a web page, and what a browser may not do with it.
+"""Around every answer: its notes, a request id, who may call from a web page, what a browser may not do with it.
 
-They are added outside of Flask, to the plain list that WSGI has: its headers are searched and copied for each of them.
+Headers are added outside of Flask, to the plain list that WSGI has: its headers are searched and copied for each of them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,9 +8,9 @@ from typing import Any
 
 from service import telemetry
 from service.cors import cors_headers
+from service.notes import begin_notes, end_notes
 from service.settings import Settings
 
-REQUEST_ID = "upa_cds.request_id"
 # What is no page needs nothing of a browser: should one show it, it loads, runs and frames nothing.
 NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 TWO_YEARS = "max-age=63072000"
@@ -26,7 +26,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def with_headers(application: Wsgi, settings: Settings) -> Wsgi:
-    """Give an application that adds the headers to every answer; it finds the request id under REQUEST_ID.
+    """Give an application that adds the headers to every answer, and that has notes while it is made.
 
     What an answer says itself stays.
     """
@@ -34,7 +34,7 @@ def with_headers(application: Wsgi, settings: Settings) -> Wsgi:
     always = (*_ALWAYS, ("Strict-Transport-Security", TWO_YEARS)) if settings.tls_cert else _ALWAYS
 
     def outer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ[REQUEST_ID] = request_id = telemetry.request_id(environ.get("HTTP_X_REQUEST_ID"))
+        request_id = telemetry.request_id(environ.get("HTTP_X_REQUEST_ID"))
         origin = environ.get("HTTP_ORIGIN")
 
         def start(status: str, headers: Sequence[Header], error: Any = None) -> Any:
@@ -43,6 +43,10 @@ def with_headers(application: Wsgi, settings: Settings) -> Wsgi:
             added = [item for item in (*allowed, *always) if item[0].lower() not in said]
             return start_response(status, [*headers, *added, ("X-Request-ID", request_id)], error)
 
-        return application(environ, start)
+        begun = begin_notes(environ, request_id)
+        try:
+            return application(environ, start)
+        finally:
+            end_notes(begun)
 
     return outer

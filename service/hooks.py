@@ -1,12 +1,15 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import Headers
 from werkzeug.http import parse_options_header
 
 from cards.model import Gap
@@ -87,9 +90,17 @@ def hooks_blueprint(site: Site) -> Blueprint:
             "deviations": deviations,
             **reader.said(given.trace.fhir),
         }
-        return Response(given.body, content_type=JSON)
+        return _Given(given.body, content_type=JSON)
 
     return pages
+
+
+class _Given(Response):
+    """The answer to a call, a body that is whole: its headers say all there is to say, and lead nowhere else."""
+
+    def get_wsgi_headers(self, environ: Mapping[str, Any]) -> Headers:
+        """Give the headers as they are, which else are copied and looked through for what such an answer has not."""
+        return self.headers
 
 
 def _tell(counts: Counts, deviations: tuple[str, ...], words: tuple[str, ...], noted: Notes) -> None:
@@ -118,19 +129,21 @@ def caller(
     Raises Unauthorized, ReplayStoreUnavailable.
     """
     # A WSGI server gives one value; to ask for all of them reads every header there is.
-    environ = request.environ
+    noted = notes()
+    environ = noted.environ
     shown = environ.get("HTTP_AUTHORIZATION")
     given = () if shown is None else (shown,)
     remote = environ.get("REMOTE_ADDR")
     client = trust.authenticate(given, remote, service.id, now, feedback=feedback, seconds=seconds)
     if client is not ANYONE:
-        notes().said |= {"client": client.id}
+        noted.said |= {"client": client.id}
     return client
 
 
 def read_body(limit: int, remedy: str = "Send less, or raise max_body_bytes.") -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
-    environ = request.environ
+    noted = notes()
+    environ = noted.environ
     # A server that ends the body itself needs no wrapper that counts (werkzeug.wsgi, get_input_stream).
     stream = environ["wsgi.input"] if environ.get("wsgi.input_terminated") else request.stream
     length = environ.get("CONTENT_LENGTH", "")
@@ -142,7 +155,7 @@ def read_body(limit: int, remedy: str = "Send less, or raise max_body_bytes.") -
         size += len(part)
     if size > limit:
         raise BodyTooLarge(f"The request body is longer than {limit} bytes. {remedy}")
-    notes().body_read = True
+    noted.body_read = True
     return b"".join(parts)
 
 
@@ -157,7 +170,7 @@ def named_service(service_id: str) -> Service:
 
 def request_deviations() -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; name what was served all the same."""
-    environ = request.environ
+    environ = notes().environ
     return media_deviations(environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING"))
 
 

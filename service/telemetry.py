@@ -15,6 +15,7 @@ from functools import lru_cache
 from logging.config import dictConfig
 from secrets import token_hex
 from threading import Lock
+from time import time
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ import msgspec
 from service.line_writer import LineWriter
 
 LOGGER = "upa_cds"
+_LOGGER = logging.getLogger(LOGGER)
+_NOWHERE = vars(logging.LogRecord(LOGGER, logging.NOTSET, "", 0, "", (), None))
 # Their messages are about processes and sockets.
 SERVER_LOGGERS = ("_granian", "granian")
 
@@ -99,10 +102,17 @@ def request_id(incoming: str | None) -> str:
 
 def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Write one log line. `event` is a fixed name; what FIELDS does not allow is withheld and counted."""
-    logger = logging.getLogger(LOGGER)
-    if logger.isEnabledFor(level):
-        # Handed over as it is: who calls from where is not said, and need not be found out.
-        logger.handle(logger.makeRecord(LOGGER, level, "", 0, event, (), None, extra={"fields": _allowed(fields)}))
+    if _LOGGER.isEnabledFor(level):
+        _LOGGER.handle(_record(level, event, _allowed(fields)))
+
+
+def _record(level: int, event: str, fields: Mapping[str, Any]) -> logging.LogRecord:
+    """Make the record of a line. Where it was written, by which thread and process, no line says or need find out."""
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    now = time()
+    named = {"levelno": level, "levelname": logging.getLevelName(level), "msg": event, "fields": fields}
+    vars(record).update(_NOWHERE, created=now, msecs=now % 1 * 1000, **named)
+    return record
 
 
 def _allowed(fields: Mapping[str, Any]) -> dict[str, Any]:
