@@ -1,16 +1,17 @@
 """The Flask application: wiring only. Every answer gets a request id, CORS headers and one log line."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from service import telemetry
@@ -67,9 +68,23 @@ class _NoSessions(SessionInterface):
 
     _none = NullSession()
 
-    def open_session(self, app: Flask, request: Request) -> NullSession:
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 - Flask gives both
         """Give the session that holds nothing and takes nothing."""
         return self._none
+
+
+class _Address(MapAdapter):
+    """The address of a request. What was found for one is not looked for again; what was not found is."""
+
+    def match(self, *_: object, **__: object) -> Any:
+        """Give the rule of the address and what it says in its place, or raise what MapAdapter does."""
+        rule, said = _found(self.map, self.path_info, self.default_method)
+        return rule, dict(said)
+
+
+@lru_cache(maxsize=64)
+def _found(pages: Map, path: str, method: str) -> tuple[Rule, Mapping[str, Any]]:
+    return MapAdapter(pages, "", "/", "", "http", path, method).match(return_rule=True)
 
 
 class _Application(Flask):
@@ -85,7 +100,7 @@ class _Application(Flask):
             return None
         asked = request.environ
         scheme, query = asked["wsgi.url_scheme"], asked.get("QUERY_STRING")
-        return MapAdapter(self.url_map, "", request.root_path, "", scheme, request.path, request.method, query)
+        return _Address(self.url_map, "", request.root_path, "", scheme, request.path, request.method, query)
 
 
 def create_app(
@@ -245,5 +260,5 @@ def _log(status: int, seconds: float, noted: Notes) -> None:
 
 def _method(noted: Notes) -> str:
     """Name the method of the request; a word that a caller made up is not repeated."""
-    method = noted.environ["REQUEST_METHOD"].upper()
+    method = noted.wsgi["REQUEST_METHOD"].upper()
     return method if method in METHODS else "other"

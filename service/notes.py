@@ -29,12 +29,12 @@ class Call(msgspec.Struct, frozen=True):
 class Notes(msgspec.Struct):
     """The notes of one request.
 
-    `environ` is the request as WSGI has it, `began` a reading of `perf_counter`. `said` are the fields of the log line, `body_read` tells that the body was
-    read to its end. `tallied` are time, client and hook of a call of somebody who may call, `call` and `given` the call
-    that was read and its answer.
+    `wsgi` is the request as WSGI has it, `began` a reading of `perf_counter`. `said` are the fields of the log line,
+    `body_read` tells that the body was read to its end. `tallied` are time, client and hook of a call of somebody who
+    may call, `call` and `given` the call that was read and its answer.
     """
 
-    environ: Mapping[str, Any]
+    wsgi: Mapping[str, Any]
     began: float
     request_id: str
     said: dict[str, Any] = msgspec.field(default_factory=dict)
