@@ -12,6 +12,7 @@ from pathlib import Path
 from service.errors import ServiceError
 from service.replay.compare import Change, Kind
 from service.replay.partial import Count, Found, Partial
+from service.self_closing import SelfClosing
 
 SAMPLES = 3
 _SCHEMA = """
@@ -55,7 +56,7 @@ class Ledger:
         """Open the sums, or begin them."""
         self._file = file
         # An empty name is a temporary database on disk (SQLite, In-memory Databases, Temporary Databases).
-        self._db = sqlite3.connect(file or "", isolation_level=None)
+        self._db = sqlite3.connect(file or "", isolation_level=None, factory=SelfClosing)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from service.errors import StoreUnavailable
+from service.self_closing import SelfClosing
 from service.store.model import State
 from service.store.place import Place
 from service.store.tables import REVISIONS
@@ -33,7 +34,7 @@ def _sqlite(place: Place, busy_seconds: int, *, make: bool) -> Engine:
             raise StoreUnavailable(State.NOT_SET_UP)
         # Transactions are begun below: the module's own way is to begin too late.
         connection = sqlite3.connect(
-            address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            address, factory=SelfClosing, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA journal_mode = WAL")
         # What was answered with 200 survives a power cut.

@@ -18,9 +18,11 @@ from service.recording.lint import Lint
 from service.recording.policy import load_policy
 from service.replay import in_process
 from tests.recording.calls import exchange_of, kept, words
+from tests.thorough import shares
 
 # The same key name twice in a draft: readers of JSON differ on it, so it is not recorded.
 UNREADABLE = {"order-select__repeated-key-in-a-draft"}
+ALL = slice(None)
 
 
 class InOrder:
@@ -33,8 +35,8 @@ class InOrder:
         return f"x{value}"
 
 
-def _cases() -> Iterator[Case]:
-    for name in case_names():
+def _cases(share: slice = ALL) -> Iterator[Case]:
+    for name in case_names()[share]:
         if name not in UNREADABLE:
             yield read_case(name)
 
@@ -69,10 +71,11 @@ def _said(body: Any) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("days", [-101, pytest.param(-729, marks=pytest.mark.deep)])
-def test_every_recorded_case_is_answered_as_its_recording_says(days: int) -> None:
+@pytest.mark.parametrize("share", shares(3))
+def test_every_recorded_case_is_answered_as_its_recording_says(days: int, share: slice) -> None:
     differing = []
     # What a site approved was approved on a day of its overlay, which does not move with the days of the record.
-    for case in (case for case in _cases() if OVERLAY not in case.settings):
+    for case in (case for case in _cases(share) if OVERLAY not in case.settings):
         recorded = deidentified(exchange_of(case), lambda _: InOrder(days), words(), load_policy())
         assert recorded is not None
         status, body = in_process(_recorded(case, recorded))
@@ -81,9 +84,10 @@ def test_every_recorded_case_is_answered_as_its_recording_says(days: int) -> Non
     assert differing == []
 
 
-def test_hashed_ids_may_change_the_order_of_like_entries_and_never_what_a_card_warns_of() -> None:
+@pytest.mark.parametrize("share", shares(3))
+def test_hashed_ids_may_change_the_order_of_like_entries_and_never_what_a_card_warns_of(share: slice) -> None:
     differing = []
-    for case in _cases():
+    for case in _cases(share):
         recorded = kept(exchange_of(case))
         status, body = in_process(_recorded(case, recorded))
         expected = json.loads(recorded.response)
@@ -112,9 +116,10 @@ def _own_texts(body: Any) -> list[str]:
     return [line for detail in details for line in detail.split("\n") if not line.startswith("|")]
 
 
-def test_the_summary_of_every_card_is_the_one_that_was_shown() -> None:
+@pytest.mark.parametrize("share", shares(3))
+def test_the_summary_of_every_card_is_the_one_that_was_shown(share: slice) -> None:
     days = 0
-    for case in _cases():
+    for case in _cases(share):
         if "cards" not in case.expected:
             continue
         before, after = case.expected, json.loads(kept(exchange_of(case)).response)

@@ -23,6 +23,7 @@ from service.recording.format import read_recording, recording_files
 from service.settings import Settings
 from tests.fakes import SELECT
 from tests.loopback import free_port
+from tests.thorough import of_signals
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.enable_socket
@@ -43,6 +44,19 @@ def running(tmp_path: Path, *arguments: str, **environ: str) -> Iterator[Server]
         if process.poll() is None:
             process.terminate()
         process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Run one server for the tests that leave it as it was."""
+    with running(tmp_path_factory.mktemp("shared")) as (_, port):
+        yield port
+
+
+@pytest.fixture
+def port(shared: int) -> int:
+    wait_until(lambda: answers(shared))
+    return shared
 
 
 def call(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
@@ -118,7 +132,7 @@ def test_a_second_server_on_the_same_port_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.fault(27)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to wait for")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
+@pytest.mark.parametrize("number", of_signals(signal.SIGTERM, signal.SIGINT))
 def test_a_call_under_way_is_finished_before_the_server_stops(tmp_path: Path, number: signal.Signals) -> None:
     body = recorded_request()
     with running(tmp_path, "--workers", "1") as (process, port):
@@ -154,44 +168,37 @@ def test_no_worker_outlives_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(28)
-def test_callers_that_stall_do_not_hold_up_the_others(tmp_path: Path) -> None:
-    with running(tmp_path) as (_, port):
-        wait_until(lambda: answers(port))
-        head = f"POST {SELECT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
-        stalled = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
-        for number, connection in enumerate(stalled):
-            connection.sendall(head.encode() if number % 2 else head[:20].encode())
-        began = time.monotonic()
-        assert all(call(port, "POST", SELECT, recorded_request())[0] == 200 for _ in range(5))
-        assert time.monotonic() - began < 2
-        for connection in stalled:
-            connection.close()
-
-
-def test_a_connection_survives_a_refusal(tmp_path: Path) -> None:
-    with running(tmp_path, "--workers", "1") as (_, port):
-        wait_until(lambda: answers(port))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("POST", "/cds-services/other", b"x" * 500_000, {"Content-Type": "text/plain"})
-        refused = connection.getresponse()
-        assert (refused.status, bool(refused.read())) == (404, True)
-        used = connection.sock
-        connection.request("POST", SELECT, recorded_request(), {"Content-Type": "application/json"})
-        assert connection.getresponse().status == 200
-        assert connection.sock is used
+def test_callers_that_stall_do_not_hold_up_the_others(port: int) -> None:
+    head = f"POST {SELECT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+    stalled = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+    for number, connection in enumerate(stalled):
+        connection.sendall(head.encode() if number % 2 else head[:20].encode())
+    began = time.monotonic()
+    assert all(call(port, "POST", SELECT, recorded_request())[0] == 200 for _ in range(5))
+    assert time.monotonic() - began < 2
+    for connection in stalled:
         connection.close()
 
 
-def test_a_body_in_chunks_is_read(tmp_path: Path) -> None:
+def test_a_connection_survives_a_refusal(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("POST", "/cds-services/other", b"x" * 500_000, {"Content-Type": "text/plain"})
+    refused = connection.getresponse()
+    assert (refused.status, bool(refused.read())) == (404, True)
+    used = connection.sock
+    connection.request("POST", SELECT, recorded_request(), {"Content-Type": "application/json"})
+    assert connection.getresponse().status == 200
+    assert connection.sock is used
+    connection.close()
+
+
+def test_a_body_in_chunks_is_read(port: int) -> None:
     body = recorded_request()
-    with running(tmp_path, "--workers", "1") as (_, port):
-        wait_until(lambda: answers(port))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        headers = {"Content-Type": "application/json"}
-        parts = iter([body[:1000], body[1000:]])
-        connection.request("POST", SELECT, parts, headers, encode_chunked=True)
-        assert connection.getresponse().status == 200
-        connection.close()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    parts = iter([body[:1000], body[1000:]])
+    connection.request("POST", SELECT, parts, {"Content-Type": "application/json"}, encode_chunked=True)
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_the_log_is_json_lines_without_anything_of_the_patient(tmp_path: Path) -> None:
@@ -205,7 +212,7 @@ def test_the_log_is_json_lines_without_anything_of_the_patient(tmp_path: Path) -
     assert recorded_patient() not in written
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
+@pytest.mark.parametrize("number", of_signals(signal.SIGTERM, signal.SIGINT))
 def test_what_was_answered_before_the_server_stops_is_in_its_recordings(tmp_path: Path, number: signal.Signals) -> None:
     folder, body = tmp_path / "recordings", recorded_request()
     with running(tmp_path, "--workers", "2", UPA_CDS_RECORD_DIR=str(folder)) as (process, port):

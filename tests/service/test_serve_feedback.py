@@ -15,6 +15,7 @@ from service.store import FILE, Place
 from tests.databases import new_database, own_database, store_at
 from tests.fakes import SELECT, until
 from tests.service.test_serve import ROOT, answers, call, recorded_request, running, wait_until, worker_pids
+from tests.thorough import of_signals
 
 pytestmark = pytest.mark.enable_socket
 
@@ -51,7 +52,7 @@ def test_a_new_folder_gets_its_database_and_key_before_the_workers_start(tmp_pat
 
 
 @pytest.mark.fault(27)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
+@pytest.mark.parametrize("number", of_signals(signal.SIGTERM, signal.SIGINT))
 def test_what_is_in_the_queue_is_written_when_the_server_is_told_to_stop(
     tmp_path: Path, number: signal.Signals
 ) -> None:
