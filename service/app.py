@@ -1,14 +1,17 @@
 """The Flask application: wiring only. Every answer gets a request id, CORS headers and one log line."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Request, Response, request
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from service import telemetry
@@ -18,14 +21,14 @@ from service.clients.auth import Authenticator, build_authenticator
 from service.cors import cors_headers
 from service.dashboard.page import dashboard_blueprint, has_dashboard
 from service.discovery import SERVICES
-from service.every_answer import REQUEST_ID, with_headers
+from service.every_answer import with_headers
 from service.evidence import evidence_blueprint
 from service.failures import answer_failures
 from service.feedback import feedback_blueprint
 from service.fhir_access.fetch import FhirReader
 from service.health import health_blueprint
 from service.hooks import CHUNK, hooks_blueprint
-from service.notes import Notes, begin_notes, notes
+from service.notes import Notes, notes
 from service.openapi.page import openapi_blueprint
 from service.order_helper import order_helper_blueprint
 from service.pages import Entry, Pages
@@ -60,10 +63,44 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _NoSessions(SessionInterface):
+    """Nobody has a session here: a call proves itself anew each time."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 - Flask gives both
+        """Give the session that holds nothing and takes nothing."""
+        return self._none
+
+
+class _Address(MapAdapter):
+    """The address of a request. What was found for one is not looked for again; what was not found is."""
+
+    def match(self, *_: object, **__: object) -> Any:
+        """Give the rule of the address and what it says in its place, or raise what MapAdapter does."""
+        rule, said = _found(self.map, self.path_info, self.default_method)
+        return rule, dict(said)
+
+
+@lru_cache(maxsize=64)
+def _found(pages: Map, path: str, method: str) -> tuple[Rule, Mapping[str, Any]]:
+    return MapAdapter(pages, "", "/", "", "http", path, method).match(return_rule=True)
+
+
 class _Application(Flask):
+    session_interface = _NoSessions()
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Take a view as it is: none of ours is a coroutine, which Flask else asks of five functions in every call."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Find the page by its path alone: none of ours is of one host, and no answer leads to an address of ours."""
+        if request is None:
+            return None
+        asked = request.environ
+        scheme, query = asked["wsgi.url_scheme"], asked.get("QUERY_STRING")
+        return _Address(self.url_map, "", request.root_path, "", scheme, request.path, request.method, query)
 
 
 def create_app(
@@ -98,7 +135,6 @@ def create_app(
     for pages in _blueprints(site, page):
         app.register_blueprint(pages)
     _add_preflights(app, settings)
-    app.before_request(lambda: begin_notes(request.environ[REQUEST_ID]))
     app.after_request(lambda response: _finish(response, metrics))
     answer_failures(app)
     app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
@@ -219,9 +255,10 @@ def _log(status: int, seconds: float, noted: Notes) -> None:
     level = logging.ERROR if status >= 500 else logging.INFO if said or status >= 400 else logging.DEBUG
     duration = round(seconds * 1000, 1)
     fields = {"outcome": "refused" if status >= 400 else None, "status": status, "duration_ms": duration} | said
-    telemetry.write("call", level=level, request_id=noted.request_id, method=_method(), **fields)
+    telemetry.write("call", level=level, request_id=noted.request_id, method=_method(noted), **fields)
 
 
-def _method() -> str:
+def _method(noted: Notes) -> str:
     """Name the method of the request; a word that a caller made up is not repeated."""
-    return request.method if request.method in METHODS else "other"
+    method = noted.wsgi["REQUEST_METHOD"].upper()
+    return method if method in METHODS else "other"

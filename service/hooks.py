@@ -1,12 +1,15 @@
 """The CDS Hooks pages: discovery, and one call per hook (CDS Hooks 2.0.1, Discovery; Calling a CDS Service)."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import Headers
 from werkzeug.http import parse_options_header
 
 from cards.model import Gap
@@ -87,9 +90,21 @@ def hooks_blueprint(site: Site) -> Blueprint:
             "deviations": deviations,
             **reader.said(given.trace.fhir),
         }
-        return Response(given.body, content_type=JSON)
+        return _Given(given.body, content_type=JSON)
 
     return pages
+
+
+class _Given(Response):
+    """The answer to a call, a body that is whole: its headers say all there is to say, and lead nowhere else."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:  # noqa: ARG002 - Flask gives it
+        """Give the headers as they are, which else are copied and looked through for what such an answer has not."""
+        return self.headers
+
+    def get_app_iter(self, environ: dict[str, Any]) -> Iterable[bytes]:
+        """Give the body as it is, unless somebody waits for its end."""
+        return super().get_app_iter(environ) if self._on_close else self.response  # type: ignore[return-value]
 
 
 def _tell(counts: Counts, deviations: tuple[str, ...], words: tuple[str, ...], noted: Notes) -> None:
@@ -118,31 +133,35 @@ def caller(
     Raises Unauthorized, ReplayStoreUnavailable.
     """
     # A WSGI server gives one value; to ask for all of them reads every header there is.
-    environ = request.environ
+    noted = notes()
+    environ = noted.wsgi
     shown = environ.get("HTTP_AUTHORIZATION")
     given = () if shown is None else (shown,)
     remote = environ.get("REMOTE_ADDR")
     client = trust.authenticate(given, remote, service.id, now, feedback=feedback, seconds=seconds)
     if client is not ANYONE:
-        notes().said |= {"client": client.id}
+        noted.said |= {"client": client.id}
     return client
 
 
 def read_body(limit: int, remedy: str = "Send less, or raise max_body_bytes.") -> bytes:
     """Read the body, or as much of it as shows that it is too long."""
-    environ = request.environ
+    noted = notes()
+    environ = noted.wsgi
     # A server that ends the body itself needs no wrapper that counts (werkzeug.wsgi, get_input_stream).
     stream = environ["wsgi.input"] if environ.get("wsgi.input_terminated") else request.stream
-    length = environ.get("CONTENT_LENGTH", "")
+    stated = environ.get("CONTENT_LENGTH", "")
+    length = int(stated) if _LENGTH.fullmatch(stated) else None
     # As a rule all of it comes at once, and joining one part copies nothing.
     parts: list[bytes] = []
-    size, step = 0, min(int(length) if _LENGTH.fullmatch(length) else CHUNK, limit + 1)
-    while size <= limit and (part := stream.read(step)):
+    size, step = 0, min(length or CHUNK, limit + 1)
+    # A body that says how long it is ends there: to ask for more is to wait for the server once more.
+    while size <= limit and size != length and (part := stream.read(step)):
         parts.append(part)
         size += len(part)
     if size > limit:
         raise BodyTooLarge(f"The request body is longer than {limit} bytes. {remedy}")
-    notes().body_read = True
+    noted.body_read = True
     return b"".join(parts)
 
 
@@ -157,7 +176,7 @@ def named_service(service_id: str) -> Service:
 
 def request_deviations() -> tuple[str, ...]:
     """Refuse what is not JSON in UTF-8 without compression; name what was served all the same."""
-    environ = request.environ
+    environ = notes().wsgi
     return media_deviations(environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING"))
 
 

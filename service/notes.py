@@ -1,12 +1,12 @@
 """What is noted of a request while it is answered: for its log line, the counts, the trail and the recording."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from datetime import datetime
 from time import perf_counter
 from typing import Any
 
 import msgspec
-from flask import g
 
 from cards.detect import DocumentedException
 from service.answer import Answer
@@ -15,8 +15,7 @@ from service.fhir_access.fetch import FhirCall
 from service.settings import Client
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A hook call that was read."""
 
     service: Service
@@ -30,11 +29,12 @@ class Call:
 class Notes(msgspec.Struct):
     """The notes of one request.
 
-    `began` is a reading of `perf_counter`. `said` are the fields of the log line, `body_read` tells that the body was
-    read to its end. `tallied` are time, client and hook of a call of somebody who may call, `call` and `given` the call
-    that was read and its answer.
+    `wsgi` is the request as WSGI has it, `began` a reading of `perf_counter`. `said` are the fields of the log line,
+    `body_read` tells that the body was read to its end. `tallied` are time, client and hook of a call of somebody who
+    may call, `call` and `given` the call that was read and its answer.
     """
 
+    wsgi: Mapping[str, Any]
     began: float
     request_id: str
     said: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -44,12 +44,19 @@ class Notes(msgspec.Struct):
     given: Answer | None = None
 
 
-def begin_notes(request_id: str) -> None:
-    """Begin the notes of the request at hand."""
-    g.notes = Notes(perf_counter(), request_id)
+_AT_HAND: ContextVar[Notes] = ContextVar("notes")
+
+
+def begin_notes(environ: Mapping[str, Any], request_id: str) -> Token[Notes]:
+    """Begin the notes of the request at hand; `end_notes` takes what this gives."""
+    return _AT_HAND.set(Notes(environ, perf_counter(), request_id))
+
+
+def end_notes(begun: Token[Notes]) -> None:
+    """Forget the notes of a request: they hold what it said of a patient."""
+    _AT_HAND.reset(begun)
 
 
 def notes() -> Notes:
     """Return the notes of the request at hand."""
-    found: Notes = g.notes
-    return found
+    return _AT_HAND.get()

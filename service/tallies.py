@@ -55,9 +55,9 @@ class Tallies:
         kind = CallKind(at.astimezone(UTC).date(), client, hook, outcome, bucket_of(milliseconds))
         self._thread.begin()
         with self._lock:
-            room = kind in self._counted or len(self._counted) < MOST_KINDS
-            if room and not self._ending.is_set():
-                self._counted[kind] += 1
+            before = self._counted.get(kind, 0)
+            if (before or len(self._counted) < MOST_KINDS) and not self._ending.is_set():
+                self._counted[kind] = before + 1
                 return
         self.counts.add([LOST])
 

@@ -6,6 +6,7 @@ messages quote data; of a line of a library only where it comes from, since it m
 """
 
 import logging
+import os
 import re
 import traceback
 from collections import Counter
@@ -13,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from logging.config import dictConfig
-from secrets import token_hex
 from threading import Lock
+from time import time
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ import msgspec
 from service.line_writer import LineWriter
 
 LOGGER = "upa_cds"
+_LOGGER = logging.getLogger(LOGGER)
+_LISTS = (list, tuple)
 # Their messages are about processes and sockets.
 SERVER_LOGGERS = ("_granian", "granian")
 
@@ -45,7 +48,7 @@ def _word(value: Any) -> bool:
 
 
 def _words(value: Any) -> bool:
-    return isinstance(value, list | tuple) and (not value or all(map(_word, value)))
+    return isinstance(value, _LISTS) and (not value or all(map(_word, value)))
 
 
 def _phrase(value: Any) -> bool:
@@ -58,7 +61,7 @@ def _id(value: Any) -> bool:
 
 def _of_the_site(value: Any) -> bool:
     """Accept what only the site's own settings and knowledge say: ids of clients, problems of the knowledge."""
-    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
+    return isinstance(value, str) or (isinstance(value, _LISTS) and all(isinstance(one, str) for one in value))
 
 
 FIELDS: Mapping[str, Callable[[Any], bool]] = {
@@ -94,28 +97,36 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
 
 def request_id(incoming: str | None) -> str:
     """Keep the caller's request id if it is short and plain, else make one."""
-    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else token_hex(16)
+    return incoming if incoming and _REQUEST_ID.fullmatch(incoming) else os.urandom(16).hex()
 
 
 def write(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Write one log line. `event` is a fixed name; what FIELDS does not allow is withheld and counted."""
-    logger = logging.getLogger(LOGGER)
-    if logger.isEnabledFor(level):
-        # Handed over as it is: who calls from where is not said, and need not be found out.
-        logger.handle(logger.makeRecord(LOGGER, level, "", 0, event, (), None, extra={"fields": _allowed(fields)}))
+    if _LOGGER.isEnabledFor(level):
+        _LOGGER.handle(_record(level, event, _allowed(fields)))
+
+
+_NOWHERE = vars(logging.makeLogRecord({"name": LOGGER, "threadName": None, "processName": None}))
+
+
+def _record(level: int, event: str, fields: Mapping[str, Any]) -> logging.LogRecord:
+    """Make the record of a line. Where it was written, by which thread and process, no line says or need find out."""
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    now = time()
+    named = {"levelno": level, "levelname": logging.getLevelName(level), "msg": event, "fields": fields}
+    vars(record).update(_NOWHERE, created=now, msecs=now % 1 * 1000, **named)
+    return record
 
 
 def _allowed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    allowed: dict[str, Any] = {}
-    for name, value in fields.items():
-        if value is None:
-            continue
-        fits = FIELDS.get(name)
-        if fits is not None and fits(value):
-            allowed[name] = value
-        else:
-            WITHHELD.add((UNKNOWN if fits is None else name,))
+    allowed = {name: value for name, value in fields.items() if value is not None and FIELDS.get(name, _never)(value)}
+    if withheld := [name for name in fields.keys() - allowed.keys() if fields[name] is not None]:
+        WITHHELD.add(name if name in FIELDS else UNKNOWN for name in withheld)
     return allowed
+
+
+def _never(_: Any) -> bool:
+    return False
 
 
 def failure(error: BaseException) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response
+from msgspec import structs
 
 from service import wire
 from service.answer import Engine
@@ -48,13 +49,13 @@ def note(recorder: Recorder | None, **found: Any) -> None:
     """Add to what will be recorded of a call, where calls are recorded."""
     if recorder is not None:
         noted = notes()
-        noted.call = replace(noted.call, **found) if noted.call else None
+        noted.call = structs.replace(noted.call, **found) if noted.call else None
 
 
 def _named_by(response: Response, named: str) -> Response:
     """Name the knowledge that an answer comes from, to those who may have one."""
     if notes().call is not None:
-        response.headers[KNOWLEDGE_HEADER] = named
+        response.headers.add(KNOWLEDGE_HEADER, named)
     return response
 
 

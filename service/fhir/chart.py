@@ -78,10 +78,13 @@ _READ = frozenset({*KINDS, "Medication", "Condition", "AllergyIntolerance", "Pat
 
 def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     """Leave out a resource that was delivered twice, say under two prefetch keys."""
+    delivered = tuple(resources)
+    if len({(resource.kind, resource.id) for resource in delivered}) == len(delivered):
+        return delivered
     first: dict[tuple[str, str], Resource] = {}
     others: set[bytes] = set()
     kept: list[Resource] = []
-    for resource in resources:
+    for resource in delivered:
         if resource.id and (known := first.setdefault((resource.kind, resource.id), resource)) is not resource:
             if (text := bytes(resource.raw)) in others or text == bytes(known.raw):
                 continue

@@ -6,7 +6,7 @@ possible day of a start, the last possible day of an end.
 
 import calendar
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 _WRITTEN = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T|$)")
 PLAUSIBLE = range(1880, 2201)
@@ -42,7 +42,9 @@ def later(day: date | None, days: int | None) -> date | None:
 
 
 def _parts(value: object) -> tuple[int, int | None, int | None] | None:
-    if isinstance(value, date | datetime):
+    if value is None:
+        return None
+    if isinstance(value, date):
         parts = (value.year, value.month, value.day)
     elif isinstance(value, str) and (match := _WRITTEN.match(value)):
         year, month, day = match.groups()

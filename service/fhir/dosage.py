@@ -184,5 +184,5 @@ def is_tablet(quantity: Any) -> bool:
 
 def _kinds(quantity: Any) -> frozenset[str]:
     names = (getattr(quantity, "unit", None), getattr(quantity, "code", None))
-    folded = (name.strip().casefold() for name in names if isinstance(name, str) and name.strip())
-    return frozenset("tablet" if name in _TABLETS else name for name in folded)
+    folded = [name.strip().casefold() for name in names if isinstance(name, str)]
+    return frozenset(["tablet" if name in _TABLETS else name for name in folded if name])

@@ -126,9 +126,8 @@ class MedicationLibrary:
     def extended(self, resources: Iterable[Resource]) -> "MedicationLibrary":
         """Return a library that also knows the Medications among delivered resources; what is known stays."""
         library = MedicationLibrary()
-        for resource in resources:
-            if resource.kind in _MADE_OF:
-                library._add(decode(resource.raw, MedicationScan), resource.url)
+        for resource in [item for item in resources if item.kind in _MADE_OF]:
+            library._add(decode(resource.raw, MedicationScan), resource.url)
         return MedicationLibrary({**library._known, **self._known}, local=self.local)
 
     def _add(self, medication: MedicationScan | None, url: str | None) -> None:

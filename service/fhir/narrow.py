@@ -76,15 +76,15 @@ def _given(required: list[str], needed: list[list[str]], choices: list[list[str]
     def check(value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
-        get = value.get
+        get, given = value.get, value.keys()
         for name in required:
             if get(name) is None:
                 raise ValueError(f"{name} is missing")
         for names in needed:
-            if all(get(name) is None for name in names):
+            if not [name for name in given & names if get(name) is not None]:
                 raise ValueError(f"none of {names} is given")
         for names in choices:
-            if sum(get(name) is not None for name in names) > 1:
+            if len(given & names) > 1 and len([name for name in names if get(name) is not None]) > 1:
                 raise ValueError(f"several of {names} are given")
         return value
 

@@ -52,9 +52,10 @@ class Parsed(msgspec.Struct, frozen=True):
 
     def get(self, name: str) -> Any:
         """Return an element of the model by its R4 name; None where it is absent or a placeholder."""
-        if self.model is None or name in self.filled:
+        if name in self.filled or self.model is None:
             return None
-        return self.reads[name](self.model) if name in self.reads else getattr(self.model, name, None)
+        read = self.reads.get(name)
+        return getattr(self.model, name, None) if read is None else read(self.model)
 
 
 @functools.cache

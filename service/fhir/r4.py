@@ -132,6 +132,7 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
 }
 _STATUSES = ("clinicalStatus", "verificationStatus")
 _DOSES = ("doseQuantity", "quantityQuantity")
+_HOLDERS = (dict, list)
 
 
 def _model(kind: str) -> Any:
@@ -142,11 +143,13 @@ def _model(kind: str) -> Any:
 
 def _in_r4_places(resource: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     moved = dict(resource)
-    for old, new in _RENAMED.get(kind, {}).items():
+    renamed = _RENAMED.get(kind, {})
+    # Hardly any resource has one of them.
+    for old, new in () if moved.keys().isdisjoint(renamed) else renamed.items():
         if old in moved and new not in moved:
             moved[new] = moved.pop(old)
     for name, split in _SPLIT.get(kind, {}).items():
-        if isinstance(value := moved.get(name), dict | list):
+        if isinstance(value := moved.get(name), _HOLDERS):
             moved.update({key: part for key, part in split(value).items() if key == name or key not in moved})
     for name in _STATUSES:
         if isinstance(status := moved.get(name), str):

@@ -193,8 +193,8 @@ class _Narrowing(msgspec.Struct):
 
 
 def _members(resource: Mapping[str, Any], kind: str) -> frozenset[str]:
-    """Return the marks that a resource could bear: the names of its elements, with the form of some, its status."""
-    names = [name for name, value in resource.items() if value is not None]
+    """Return the marks that a resource bears: names of its elements, the form of some, its status."""
+    names = [name for name in _MARKS.get(kind, {}).keys() & resource.keys() if resource[name] is not None]
     formed = [f"{name}:{_form(resource[name])}" for name in _FORMED.get(kind, ()) if resource.get(name) is not None]
     return frozenset((*names, *formed, f"status={resource.get('status')}"))
 

@@ -1,12 +1,13 @@
 """What is left of the time of a call, where a part of it went by before anything is read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from service.fhir_access.fetch import FhirAccess, FhirReader, FhirSession
 
 
-@dataclass(frozen=True, slots=True)
-class Remaining:
+class Remaining(msgspec.Struct, frozen=True):
     """A reader for one call that has waited `waited` seconds for somebody else already."""
 
     reader: FhirReader

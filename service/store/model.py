@@ -9,6 +9,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 
 class State(StrEnum):
     """How the database stands to this program."""
@@ -93,8 +95,7 @@ class CardOutcome:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallKind:
+class CallKind(msgspec.Struct, frozen=True):
     """What is counted of a call: `day` in UTC, `up_to_ms` the upper end of its bucket of latency, 0 beyond the last."""
 
     day: date

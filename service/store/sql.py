@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from itertools import groupby
 from os import getpid
 from typing import Any, Self
 
+from msgspec.structs import asdict, astuple
 from sqlalchemy import Connection, Engine, Row, Select, and_, delete, exists, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError

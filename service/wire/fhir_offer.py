@@ -19,12 +19,17 @@ class FhirOffer:
     patient: str | None = None
 
 
+NOTHING = FhirOffer()
+
+
 def read_offer(envelope: Mapping[str, Any]) -> FhirOffer:
     """Read the offer of a request; what is no text is not offered."""
-    authorization = envelope.get("fhirAuthorization")
+    authorization, server = envelope.get("fhirAuthorization"), envelope.get("fhirServer")
+    if authorization is None and server is None:
+        return NOTHING
     given = authorization if isinstance(authorization, dict) else {}
     return FhirOffer(
-        _text(envelope.get("fhirServer")),
+        _text(server),
         _text(given.get("access_token")),
         _text(given.get("token_type")),
         _text(given.get("patient")),

@@ -5,7 +5,7 @@ What a client gets wrong but can only mean one thing is served and named in `dev
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -113,7 +113,7 @@ def read_request(body: bytes, service: HookService) -> HookRequest:
     hook = _hook(envelope, service)
     instance = _hook_instance(envelope, deviations)
     context = _context(envelope, deviations)
-    drafts = tuple(_drafts(context, deviations)) if hook in ORDER_HOOKS else ()
+    drafts = _drafts(context, deviations) if hook in ORDER_HOOKS else []
     return HookRequest(
         hook=hook,
         hook_instance=instance,
@@ -121,8 +121,8 @@ def read_request(body: bytes, service: HookService) -> HookRequest:
         user=_user(context, deviations),
         encounter=_encounter(context, deviations),
         selections=_selections(context, drafts, deviations) if hook == "order-select" else None,
-        drafts=tuple(resource for resource, _ in drafts),
-        full_urls=tuple(url for _, url in drafts),
+        drafts=tuple([resource for resource, _ in drafts]),
+        full_urls=tuple([url for _, url in drafts]),
         prefetch=prefetch,
         fhir=read_offer(envelope),
         fhir_version=hinted_version(envelope),
@@ -272,7 +272,7 @@ def _encounter(context: Mapping[str, Any], deviations: list[Deviation]) -> str |
 _Draft = tuple[dict[str, Any], str | None]
 
 
-def _drafts(context: Mapping[str, Any], deviations: list[Deviation]) -> Iterator[_Draft]:
+def _drafts(context: Mapping[str, Any], deviations: list[Deviation]) -> list[_Draft]:
     orders = context.get("draftOrders")
     if isinstance(orders, dict) and orders.get("resourceType") == "Bundle":
         entries = orders.get("entry") or []
@@ -293,28 +293,30 @@ def _drafts(context: Mapping[str, Any], deviations: list[Deviation]) -> Iterator
         raise InvalidRequest(
             "context.draftOrders is not a Bundle: send a Bundle of the draft orders.", Cause.DRAFTS_NOT_A_BUNDLE
         )
+    found: list[_Draft] = []
     for entry in entries:
-        yield from _entry(entry, None, deviations, level)
+        _open(entry, None, found, deviations, level)
+    return found
 
 
-def _entry(entry: object, url: str | None, deviations: list[Deviation], level: int) -> Iterator[_Draft]:
-    """Yield the resources of a Bundle entry, also where it wraps twice, is the resource itself, or holds a Bundle."""
+def _open(entry: object, url: str | None, found: list[_Draft], deviations: list[Deviation], level: int) -> None:
+    """Add the resources of a Bundle entry, also where it wraps twice, is the resource itself, or holds a Bundle."""
     if not isinstance(entry, dict) or level > _DEEPEST_ENTRY:
         deviations.append(Deviation.DRAFT_ENTRY_UNREADABLE)
         return
     kind = entry.get("resourceType")
     if not isinstance(kind, str):
         full_url = entry.get("fullUrl")
-        yield from _entry(entry.get("resource"), full_url if isinstance(full_url, str) else url, deviations, level + 1)
+        _open(entry.get("resource"), full_url if isinstance(full_url, str) else url, found, deviations, level + 1)
         return
     if level != 1:
         deviations.append(Deviation.DRAFT_ENTRY_ODD)
     if kind == "Bundle":
         inner = entry.get("entry")
         for part in inner if isinstance(inner, list) else ():
-            yield from _entry(part, None, deviations, level + 1)
+            _open(part, None, found, deviations, level + 1)
         return
-    yield entry, url
+    found.append((entry, url))
 
 
 def last_two(reference: str) -> str:
@@ -325,7 +327,11 @@ def last_two(reference: str) -> str:
 
 def place_of(resource: Mapping[str, Any], index: int) -> str:
     """Return `Type/id`, or `Type/#index` for a resource that has no id."""
-    kind, own = resource.get("resourceType"), resource_id(resource)
+    return _placed(resource, resource_id(resource), index)
+
+
+def _placed(resource: Mapping[str, Any], own: str | None, index: int) -> str:
+    kind = resource.get("resourceType")
     return f"{kind if isinstance(kind, str) and kind else 'Resource'}/{own or f'#{index}'}"
 
 
@@ -359,8 +365,11 @@ def _known_drafts(drafts: Sequence[_Draft]) -> Mapping[str, str]:
     for index, (resource, url) in enumerate(drafts):
         if resource.get("resourceType") == "Medication":
             continue
-        place = place_of(resource, index)
-        for name in (resource_id(resource), url, place):
-            if name:
-                known[name] = place
+        own = resource_id(resource)
+        place = _placed(resource, own, index)
+        if own:
+            known[own] = place
+        if url:
+            known[url] = place
+        known[place] = place
     return known

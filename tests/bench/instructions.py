@@ -142,7 +142,8 @@ def _caller(app: Any, body: bytes) -> Callable[[], None]:
         parts = app(_environ(body), lambda status, _headers, _error=None: said.append(status))
         for _ in parts:
             pass
-        parts.close()
+        if close := getattr(parts, "close", None):
+            close()
         if said != ["200 OK"]:
             raise SystemExit(f"answered {said}: nothing can be counted.")
 

@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
@@ -116,6 +117,14 @@ def test_the_issued_cards_have_the_uuids_of_the_body_and_what_they_were_about(en
     assert [*warning.suggestions.values()] == ["delete"]
     assert (options.rule, options.ingredients) == ("options", ())
     assert (given.patient, given.user) == (make.PATIENT, f"Practitioner/{make.PRACTITIONER}")
+
+
+def test_the_uuid_of_a_card_is_the_one_of_version_5_that_its_call_and_its_drafts_name(engine: Engine) -> None:
+    _, body = _with_infliximab()
+    warning = answer(body, SELECT, engine=engine, on=ON).issued[0]
+    call = (SELECT.id, json.loads(body)["hookInstance"], make.PATIENT)
+    named = "\x1f".join((*call, warning.rule, "MedicationRequest/draft-1", ""))
+    assert warning.uuid == str(uuid5(uuid5(NAMESPACE_URL, "urn:upadacitinib-cds:card"), named))
 
 
 def test_what_a_silent_rule_or_client_keeps_back_is_issued_and_not_shown(engine: Engine) -> None:

@@ -1,10 +1,12 @@
 import json
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from service.errors import DataUnavailable, InvalidRequest
+from service.notes import notes
 from tests.fakes import SELECT, SIGN, Shell
 
 CANARY = "Canary-Name-4711"
@@ -25,6 +27,44 @@ def test_the_bytes_of_the_engine_are_the_bytes_of_the_response(shell: Shell, ans
     assert response.data == '{"cards":[],"x":"é"}'.encode()
     assert response.headers["Content-Type"] == "application/json"
     assert shell.asked[0][0] == b'{"hook":"order-select"}'
+
+
+class _Ended(BytesIO):
+    """A body of which nobody may ask for more than there is: at a server's that would mean to wait for it."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read, unless all of it was read."""
+        assert self.tell() < len(self.getvalue())
+        return super().read(size)
+
+
+def test_a_body_is_read_to_the_end_that_it_states_and_no_further(shell: Shell) -> None:
+    response = shell.client().post(
+        SELECT,
+        input_stream=_Ended(b'{"hook":"order-select"}'),
+        content_length=23,
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert response.status_code == 200
+    assert shell.asked[0][0] == b'{"hook":"order-select"}'
+
+
+def test_what_was_found_at_an_address_changes_nothing_for_another_method_address_or_application(shell: Shell) -> None:
+    with_helper = shell.client(order_helper=True)
+    helper = SELECT.rpartition("/")[0] + "/order-helper"
+    for _ in range(2):
+        assert with_helper.post(SELECT, json={}).status_code == 200
+        assert with_helper.get(SELECT).status_code == 405
+        assert with_helper.post(f"{SELECT}/feedback/x", json={}).status_code == 404
+        assert with_helper.post(helper, data=b"x", content_type="text/plain").status_code == 415
+        assert shell.client().post(helper, json={}).status_code == 404
+
+
+def test_nothing_is_noted_of_a_request_once_it_is_answered(shell: Shell) -> None:
+    shell.client().post(SELECT, json={})
+    with pytest.raises(LookupError):
+        notes()
 
 
 @pytest.mark.parametrize(("path", "hook"), [(SELECT, "order-select"), (SIGN, "order-sign")])
