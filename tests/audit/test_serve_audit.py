@@ -13,7 +13,7 @@ from service.audit.trail import audit_key
 from service.audit.verify import Verified, verified
 from service.settings import Settings
 from tests.fakes import SELECT
-from tests.service.test_serve import answers, call, recorded_request, running, wait_until, worker_pids
+from tests.service.test_serve import all_workers, answers, call, recorded_request, running, wait_until, worker_pids
 
 pytestmark = pytest.mark.enable_socket
 
@@ -39,7 +39,7 @@ def test_every_card_is_in_the_trail_after_sigterm_and_a_killed_worker_is_a_note(
         issued = asked(port, 12)
         # Written behind the answers: a killed worker takes along what it had not written.
         wait_until(lambda: len(exported(tmp_path / "audit", Settings().zone)) == 12)
-        killed, _ = worker_pids(process)
+        killed, _ = all_workers(process)
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: len({*worker_pids(process)} - {killed}) == 2 and answers(port))
         issued += asked(port, 12)

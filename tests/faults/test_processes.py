@@ -21,7 +21,7 @@ from tests import builders as make
 from tests.databases import store_at
 from tests.fake_fhir import FakeFhirServer, silent
 from tests.fakes import SELECT, SIGN, until
-from tests.service.test_serve import answers, call, recorded_request, running, wait_until, worker_pids
+from tests.service.test_serve import all_workers, answers, call, recorded_request, running, wait_until, worker_pids
 
 pytestmark = [
     pytest.mark.enable_socket,
@@ -93,7 +93,7 @@ def test_a_worker_that_is_killed_in_a_call_breaks_that_call_off_whole_and_the_ot
         before = len(stuck.seen)
         broken = send(port, SIGN, order(stuck))
         until(lambda: len(stuck.seen) > before)
-        all_before = set(worker_pids(process))
+        all_before = set(all_workers(process))
         with closing(broken):
             os.kill(holder(process, broken), signal.SIGKILL)
             assert received(broken) == b""

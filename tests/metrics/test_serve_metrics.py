@@ -15,7 +15,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes import SELECT
 from tests.loopback import free_port
-from tests.service.test_serve import ROOT, answers, call, recorded_request, running, wait_until, worker_pids
+from tests.service.test_serve import (
+    ROOT,
+    all_workers,
+    answers,
+    call,
+    recorded_request,
+    running,
+    wait_until,
+    worker_pids,
+)
 
 pytestmark = pytest.mark.enable_socket
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -55,7 +64,7 @@ def test_workers_are_added_up_and_a_killed_one_still_counts_and_hands_over_the_p
         assert total(port_of_metrics, "upa_cds_request_duration_seconds_count", hook="order-select") == 20
         assert total(port_of_metrics, "upa_cds_cards_total", rule="upadacitinib-biologic", shown="yes") == 20
         wait_until(lambda: total(port_of_metrics, "upa_cds_database_usable") == 1)
-        first, second = worker_pids(process)
+        first, second = all_workers(process)
         for pid in (first, second):
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not {first, second} & set(worker_pids(process)) and answers(port))

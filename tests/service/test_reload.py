@@ -25,7 +25,16 @@ from service.errors import SettingsError, Unreachable
 from service.in_force import Files, InForce, Knowledge, Outcome, Reload, last_reload
 from service.settings import Settings
 from tests.fakes import SELECT
-from tests.service.test_serve import ROOT, answers, call, recorded_request, running, wait_until, worker_pids
+from tests.service.test_serve import (
+    ROOT,
+    all_workers,
+    answers,
+    call,
+    recorded_request,
+    running,
+    wait_until,
+    worker_pids,
+)
 
 PACKAGED = Path(cards.__file__).parent / "knowledge"
 REAL = pytest.mark.enable_socket
@@ -107,7 +116,7 @@ def traffic(port: int, callers: int) -> Iterator[list[Caller]]:
 def test_new_knowledge_comes_without_a_lost_call_and_bad_knowledge_not_at_all(tmp_path: Path, knowledge: Path) -> None:
     with running(tmp_path, UPA_CDS_KNOWLEDGE=str(knowledge), **QUIET) as (process, port):
         wait_until(lambda: answers(port))
-        before = set(worker_pids(process))
+        before = set(all_workers(process))
         with traffic(port, 4) as callers:
             change_version(knowledge, "1.1.0")
             done = asked(tmp_path, port)

@@ -93,6 +93,12 @@ def worker_pids(process: subprocess.Popen[str]) -> list[int]:
     return [int(pid) for pid in children.split()]
 
 
+def all_workers(process: subprocess.Popen[str], count: int = 2) -> list[int]:
+    """Wait for every worker of a server: the first one answers before the others are there."""
+    wait_until(lambda: len(worker_pids(process)) == count)
+    return worker_pids(process)
+
+
 def test_the_first_order_after_the_start_is_answered_with_its_card(tmp_path: Path) -> None:
     with running(tmp_path) as (_, port):
         wait_until(lambda: answers(port))
@@ -162,8 +168,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
 def test_no_worker_outlives_the_server(tmp_path: Path) -> None:
     with running(tmp_path) as (process, port):
         wait_until(lambda: answers(port))
-        workers = worker_pids(process)
-        assert len(workers) == 2
+        workers = all_workers(process)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.loopback import free_port
-from tests.service.test_serve import ROOT, answers, wait_until, worker_pids
+from tests.service.test_serve import ROOT, all_workers, answers, wait_until, worker_pids
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -17,10 +17,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Server:
     """`upa-cds serve` on a free port; `log` is the file of its log lines."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int, folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int, folder: Path, workers: int) -> None:
         self.process, self.port, self.folder = process, port, folder
         self.log, self.data = folder / "log", folder / "data"
-        self.workers = worker_pids(process)
+        self.workers = all_workers(process, workers)
 
     def memory(self) -> int:
         """Give the resident memory of the largest worker in bytes."""
@@ -48,7 +48,7 @@ def serving(folder: Path, bases: Mapping[str, str], workers: int) -> Iterator[Se
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log, text=True)
         try:
             wait_until(lambda: answers(port), seconds=60)
-            yield Server(process, port, folder)
+            yield Server(process, port, folder, workers)
         finally:
             if process.poll() is None:
                 process.kill()
