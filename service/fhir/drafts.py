@@ -14,7 +14,7 @@ from service.fhir.medications import DRAFT_KINDS, KINDS, Reading, medication_fac
 from service.fhir.references import is_of_other_patient
 from service.fhir.scan import Concept, Glance, Scan, of
 from service.fhir.versions import Writing, writing_of
-from service.wire import Deviation, FhirVersion, place_of
+from service.wire import Deviation, FhirVersion, place_of, resource_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _draft(
     named = recogniser.named(drug.codes, drug.names)
     return Draft(
         ref=place_of(resource, index),
-        id=scan.id or None,
+        id=resource_id(resource),
         recognised=_recognised(drug, named, recogniser),
         unresolved=drug.unresolved,
         other_patient=is_of_other_patient(scan, patient),

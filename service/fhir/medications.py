@@ -19,7 +19,7 @@ from service.fhir.parse import Parsed, parse
 from service.fhir.references import is_of_other_patient, subject_is_unclear, target
 from service.fhir.scan import Scan
 from service.fhir.versions import Writing
-from service.wire import Deviation
+from service.wire import Deviation, resource_id
 
 KINDS: Mapping[str, Kind] = {
     "MedicationRequest": Kind.REQUEST,
@@ -84,7 +84,7 @@ def medication_fact(
         kind=DRAFT_KINDS[scan.resource_type or ""],
         origin=origin,
         recognised=recognition.recognised,
-        id=scan.id or None,
+        id=resource_id(resource),
         other_patient=is_of_other_patient(scan, patient),
         text=drug.text,
         disagreement=recognition.disagreement,

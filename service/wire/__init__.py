@@ -14,6 +14,7 @@ from service.wire.request import (
     peek_hook,
     place_of,
     read_request,
+    resource_id,
 )
 from service.wire.response import Ids, has_update, write_response
 
@@ -37,6 +38,7 @@ __all__ = [
     "place_of",
     "read_feedback",
     "read_request",
+    "resource_id",
     "shaped",
     "write_response",
 ]
