@@ -264,11 +264,10 @@ def _out_of_scope(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(msgspec.Struct, frozen=True):
     """A call that may be about an order of ours: from here on the record is looked at, and read where it is missing."""
 
-    body: bytes = field(repr=False)
+    body: bytes
     request: HookRequest
     service: Service
     engine: Engine

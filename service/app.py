@@ -73,11 +73,16 @@ class _NoSessions(SessionInterface):
         return self._none
 
 
+_OF_A_REQUEST = {"return_rule": True}
+
+
 class _Address(MapAdapter):
     """The address of a request. What was found for one is not looked for again; what was not found is."""
 
-    def match(self, *_: object, **__: object) -> Any:
+    def match(self, *asked: Any, **also: Any) -> Any:
         """Give the rule of the address and what it says in its place, or raise what MapAdapter does."""
+        if asked or also != _OF_A_REQUEST:
+            return super().match(*asked, **also)
         rule, said = _found(self.map, self.path_info, self.default_method)
         return rule, dict(said)
 

@@ -6,7 +6,9 @@ Bundle mean that there are no data, a missing key that nobody asked, an Operatio
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from cards.model import Gap
 from service.discovery import PREFETCH
@@ -27,8 +29,7 @@ _MEDICATION_TYPES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prefetched:
+class Prefetched(msgspec.Struct, frozen=True):
     """The delivered resources, and what is known to be missing.
 
     `medications_obtained` says whether a medication list was delivered, even an empty one; without it, `gaps` says
@@ -37,12 +38,12 @@ class Prefetched:
     """
 
     resources: tuple[Resource, ...] = ()
-    gaps: Mapping[Gap, int] = field(default_factory=dict)
+    gaps: Mapping[Gap, int] = msgspec.field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     medications_obtained: bool = False
     conditions_supplied: bool = False
     allergies_supplied: bool = False
-    deliveries: Mapping[str, Delivery] = field(default_factory=dict, repr=False)
+    deliveries: Mapping[str, Delivery] = msgspec.field(default_factory=dict)
     singly: tuple[Resource, ...] = ()
 
     def completed(self, deliveries: Mapping[str, Delivery]) -> "Prefetched":
@@ -80,11 +81,10 @@ def _sorted_out(deliveries: Mapping[str, Delivery]) -> Prefetched:
     )
 
 
-@dataclass(slots=True)
-class _Collection:
-    resources: list[Resource] = field(default_factory=list)
-    gaps: Counter[Gap] = field(default_factory=Counter)
-    deviations: list[Deviation] = field(default_factory=list)
+class _Collection(msgspec.Struct):
+    resources: list[Resource] = msgspec.field(default_factory=list)
+    gaps: Counter[Gap] = msgspec.field(default_factory=Counter)
+    deviations: list[Deviation] = msgspec.field(default_factory=list)
     medications: bool = False
     conditions: bool = False
     allergies: bool = False

@@ -15,6 +15,7 @@ import msgspec
 from service.errors import Cause, InvalidRequest
 
 DEEPEST = 64
+_LONG = 50 * DEEPEST
 _NESTED = frozenset({dict, list})
 _NUMBERED = b"\\u0022"
 # What is on the deepest level that is allowed; a container there may be empty, or one too deep.
@@ -80,17 +81,25 @@ def _plain(data: bytes) -> dict[str, Any] | None:
     What msgspec accepts it reads as the standard library does, and it accepts nothing that is refused here but repeated
     keys and depth. A key that was repeated is missing when the value is written again, and with it two quotation marks;
     only one that was written as a number could make up for it. As a rule what is written is what was read, and there
-    is nothing to count. Laid out, a value shows its depth as white space.
+    is nothing to count.
     """
     try:
         value = msgspec.json.decode(data)
         written = _ENCODER.encode(value)
-        laid_out = msgspec.json.format(written, indent=1)
+        deep = _is_deep(written)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return None
-    if not isinstance(value, dict) or (written != data and _may_repeat_key(data, written)):
+    if deep or not isinstance(value, dict) or (written != data and _may_repeat_key(data, written)):
         return None
-    return None if _DEEP in laid_out else value
+    return value
+
+
+def _is_deep(written: bytes) -> bool:
+    """Say whether a text may be nested deeper than allowed: laid out, it shows its depth as white space."""
+    # A resource has too few brackets; in a longer text there are always enough, and to count them would be for nothing.
+    if len(written) < _LONG and written.count(b"{") + written.count(b"[") <= DEEPEST:
+        return False
+    return _DEEP in msgspec.json.format(written, indent=1)
 
 
 def _may_repeat_key(data: bytes, written: bytes) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import settings
 
 from cards import Catalogue, load_catalogue
 from service import telemetry
@@ -24,6 +25,11 @@ from tests.packaged import CATALOGUE
 
 # What a worker says when it ends, and its folder is gone, is nothing that a reader of the test report should see.
 logging.getLogger(LOGGER).addHandler(logging.NullHandler())
+
+
+# How long an example takes is no matter of a test: other programs run beside it.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

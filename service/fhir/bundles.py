@@ -13,7 +13,8 @@ from service.fhir.scan import Glance, Resource, bent
 _ENTRY, _DEEPEST = 1, 6
 # Raw takes no part in a union, so an absent member is a JSON null.
 _NOTHING = msgspec.Raw(b"null")
-_WRAPPING = frozenset({None, "Bundle", "OperationOutcome"})
+_WRAPPING = frozenset({"Bundle", "OperationOutcome"})
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FATAL = frozenset({"error", "fatal"})
 
 
@@ -131,13 +132,17 @@ def open_value(raw: msgspec.Raw) -> Delivery:
 def _open_regular(bundle: _Regular, delivery: Delivery) -> None:
     delivery.is_bundle = True
     delivery.pages += [link.url for link in bundle.link if link.relation == "next"]
+    found = delivery.resources
     for entry in bundle.entry:
         # Nearly every entry holds a resource as it should be, which is opened and seen at once.
-        seen = _decoded(_SEEN, entry.resource) if entry.resource is not _NOTHING else None
-        if seen is None or seen.resource_type in _WRAPPING:
+        try:
+            seen = _SEEN.decode(entry.resource)
+        except _UNREADABLE:
+            seen = None
+        if seen is None or (kind := seen.resource_type) is None or kind in _WRAPPING:
             _open_wrapper(entry, delivery, _ENTRY, whole=False)
         else:
-            delivery.resources.append(Resource(seen.resource_type, entry.resource, seen.id, entry.full_url, seen))
+            found.append(Resource(kind, entry.resource, seen.id, entry.full_url, seen))
 
 
 def _is_null(raw: msgspec.Raw) -> bool:
@@ -171,7 +176,7 @@ def _bent_opened(raw: msgspec.Raw) -> _Opened | None:
     """Read the type of a resource that has, say, a number for an id."""
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
         return None
@@ -229,12 +234,12 @@ def _bent_link(raw: msgspec.Raw) -> _Link | None:
     # A link whose address is no text is a link all the same.
     try:
         return bent(msgspec.json.decode(raw), _Link)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return None
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Any]", raw: msgspec.Raw) -> Any:
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return None

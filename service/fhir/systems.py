@@ -7,6 +7,7 @@ that CMS itself used, and NCI codes of routes under the Metathesaurus.
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from cards.model import Code, System
@@ -69,6 +70,10 @@ def _folded(system: str) -> str:
 
 
 _BY_ADDRESS = {_folded(address): system for system, addresses in _SYSTEMS.items() for address in addresses}
+# Their codes are written in one way.
+_PLAIN: Mapping[str | None, System] = {
+    address: system for address, system in _BY_ADDRESS.items() if system not in {*_LETTERED, System.NDC}
+}
 
 
 def system_of(address: str) -> System | None:
@@ -105,8 +110,10 @@ def codes(address: str | None, value: str | None, local: frozenset[str] = frozen
     text = value.strip() if value else ""
     if not text:
         return ()
-    # Nearly all systems are written as they should be.
-    system = (_BY_ADDRESS.get(address) or system_of(address)) if address else None
+    # Nearly all systems are written as they should be, and most of their codes too.
+    if (system := _PLAIN.get(address)) is not None:
+        return (Code(system, text),)
+    system = system_of(address) if address else None
     if system is None:
         # Most systems are none of ours, and most sites have no list of theirs here.
         return _local(address, text, local) if local and address else ()

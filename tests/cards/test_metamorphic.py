@@ -31,7 +31,6 @@ F = TypeVar("F", MedicationFact, ConditionFact)
 
 GENERATED = settings(
     max_examples=examples(400),
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -15,7 +15,6 @@ from tests.thorough import examples
 
 GENERATED = settings(
     max_examples=examples(500),
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

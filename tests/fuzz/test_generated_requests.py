@@ -16,8 +16,8 @@ from tests.markup import PAYLOADS
 DICE = st.randoms(use_true_random=False)
 PROFILES = st.sampled_from(oracle.PROFILES)
 CHECKED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-FEW = settings(deadline=None, max_examples=40, suppress_health_check=CHECKED)
-MANY = settings(deadline=None, max_examples=2500, suppress_health_check=CHECKED, database=None, derandomize=True)
+FEW = settings(max_examples=40, suppress_health_check=CHECKED)
+MANY = settings(max_examples=2500, suppress_health_check=CHECKED, database=None, derandomize=True)
 BIOLOGIC = "UPADACITINIBBIOLOGIC"
 
 

@@ -178,7 +178,7 @@ def _is_code(whole: Any, path: tuple[Any, ...]) -> bool:
     return path[-1] == "code" and isinstance(holder, dict) and "system" in holder
 
 
-@settings(deadline=None, max_examples=examples(600))
+@settings(max_examples=examples(600))
 @given(st.sampled_from(PLACES), PLANTED, st.sampled_from(["instead", "beside", "within", "as a name", "as an object"]))
 def test_nothing_that_is_planted_anywhere_is_ever_written(path: tuple[Any, ...], canary: str, how: str) -> None:
     whole = _everything()
@@ -200,7 +200,7 @@ def test_nothing_that_is_planted_anywhere_is_ever_written(path: tuple[Any, ...],
     assert canary.casefold() not in line.casefold()
 
 
-@settings(deadline=None, max_examples=examples(300))
+@settings(max_examples=examples(300))
 @given(
     st.sampled_from([path for path in PLACES if path[0] == "request"]),
     st.text(st.characters(codec="utf-8"), min_size=8, max_size=40),
@@ -256,7 +256,7 @@ def test_the_age_at_the_call_is_right_to_the_year_and_ninety_at_most(born: str, 
     assert on.year - shown.year == age
 
 
-@settings(deadline=None, max_examples=examples(60))
+@settings(max_examples=examples(60))
 @given(st.dates(date(1990, 1, 1), date(2030, 1, 1)), st.integers(0, 4_000))
 def test_intervals_are_kept_to_the_day(first: date, days: int) -> None:
     made = kept_resource(

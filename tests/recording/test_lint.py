@@ -47,7 +47,7 @@ LEAVES = [path for path in places(REQUEST) if not isinstance(at(REQUEST, path), 
 ANSWERS = [path for path in places(RESPONSE) if not isinstance(at(RESPONSE, path), dict | list)]
 
 
-@settings(deadline=None, max_examples=examples(250))
+@settings(max_examples=examples(250))
 @given(st.sampled_from(LEAVES), st.sampled_from(CANARIES), st.booleans())
 def test_every_leak_in_a_request_is_found(
     tmp_path_factory: pytest.TempPathFactory, path: tuple[Any, ...], leak: str, within: bool
@@ -62,7 +62,7 @@ def test_every_leak_in_a_request_is_found(
     assert not any(leak in str(finding) for finding in found)
 
 
-@settings(deadline=None, max_examples=examples(150))
+@settings(max_examples=examples(150))
 @given(st.sampled_from(ANSWERS), st.sampled_from(CANARIES))
 def test_every_leak_in_an_answer_is_found(
     tmp_path_factory: pytest.TempPathFactory, path: tuple[Any, ...], leak: str
@@ -74,7 +74,7 @@ def test_every_leak_in_an_answer_is_found(
 OBJECTS = [path for path in places(REQUEST) if isinstance(at(REQUEST, path), dict)]
 
 
-@settings(deadline=None, max_examples=examples(100))
+@settings(max_examples=examples(100))
 @given(st.sampled_from(OBJECTS), st.sampled_from(["note", "text", "name", "extension", "identifier", "Zebulon"]))
 def test_an_element_that_the_policy_does_not_list_is_found(
     tmp_path_factory: pytest.TempPathFactory, path: tuple[Any, ...], name: str

@@ -2,7 +2,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.screen import lines as module
@@ -12,7 +12,6 @@ from service.screen.spill import Kept, Spill, read_share, share_of
 TEXTS = st.lists(st.binary(max_size=12).map(lambda text: text.replace(b"\n", b"")), max_size=12)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.booleans(), st.integers(1, 40))
 def test_adjoining_ranges_give_every_line_once_and_in_order(texts: list[bytes], ended: bool, size: int) -> None:
     written = b"\n".join(texts) + (b"\n" if ended else b"")

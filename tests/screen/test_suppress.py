@@ -90,7 +90,7 @@ def totals(draw: st.DrawFn) -> Totals:
     )
 
 
-@settings(deadline=None, max_examples=examples(60))
+@settings(max_examples=examples(60))
 @given(totals())
 def test_no_small_count_follows_from_those_that_are_shown(drawn: Totals) -> None:
     cells, groups = cells_of(drawn), groups_of(drawn)

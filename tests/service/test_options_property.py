@@ -145,7 +145,6 @@ def each_call(holds: Callable[[Json], None]) -> Callable[[], None]:
     """Draw the same calls for every profile."""
     chosen = settings(
         max_examples=EXAMPLES,
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

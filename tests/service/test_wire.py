@@ -432,14 +432,14 @@ def _answered(body: bytes, service: _Service) -> None:
     read_chart(prefetched.resources, request.patient, library, RECOGNISER)
 
 
-@settings(deadline=None, max_examples=examples(300))
+@settings(max_examples=examples(300))
 @given(st.lists(st.tuples(st.sampled_from(_PLACES), _ANYTHING), min_size=1, max_size=4))
 def test_whatever_is_changed_in_a_request_is_answered_or_refused(changes: list[_Change]) -> None:
     body = json.dumps(_changed(copy.deepcopy(_valid()), changes)).encode()
     assert _status_of(body) in (200, 400)
 
 
-@settings(deadline=None, max_examples=examples(200))
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=40), st.integers(min_value=0, max_value=4000), st.integers(min_value=0, max_value=40))
 def test_whatever_bytes_are_put_into_a_request_it_is_answered_or_refused(new: bytes, at: int, cut: int) -> None:
     body = json.dumps(_valid()).encode()
