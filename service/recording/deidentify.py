@@ -42,6 +42,8 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _GONE = object()
 _NO_ID = "?"
+# A fraction is no id that an action or a reference could name; which one it was is nobody's business.
+_FRACTION = Decimal("0.5")
 
 
 class Unreadable(Exception):
@@ -191,6 +193,8 @@ class Deidentifier:
     # Each kind of the policy.
 
     def _id(self, value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return _FRACTION
         text = as_text(value)
         if not text:
             return _GONE if text is None else text
