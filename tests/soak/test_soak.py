@@ -36,6 +36,10 @@ def test_memory_that_goes_up_and_down_is_no_growth() -> None:
     assert memory(*[100] * 15, *[90, 115] * 20).growth < GROWTH
 
 
+def test_memory_that_is_high_at_the_end_and_was_low_in_between_is_no_growth() -> None:
+    assert memory(*[100] * 15, *[190, 180, 187, 196] * 8, *[196, 205, 211, 233] * 4).growth < GROWTH
+
+
 def test_memory_that_rises_and_rises_is_growth() -> None:
     assert memory(*range(100, 220)).growth > GROWTH
 
