@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare every collection of garbage the walk over thousands of tests: a fifth of the time they take."""
+    """Spare every collection of garbage the walk over thousands of tests: 6 to 18 % of the time they take."""
     gc.collect()
     gc.freeze()
 
